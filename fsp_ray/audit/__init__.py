@@ -1,0 +1,1 @@
+"""Re-identification, leak check, verdict."""

@@ -1,0 +1,1 @@
+"""Types, errors, configuration and ids. numpy and the standard library only."""

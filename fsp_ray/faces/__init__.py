@@ -1,0 +1,1 @@
+"""Geometry, tracking, persons, aggregated attributes. Pure numpy."""

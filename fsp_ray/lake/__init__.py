@@ -1,0 +1,1 @@
+"""Sources, storage, tables, query. The only room with pyarrow, deltalake, duckdb, fsspec."""

@@ -1,0 +1,1 @@
+"""One use case a file, on one shard or one video, without Ray."""

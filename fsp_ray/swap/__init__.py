@@ -1,0 +1,1 @@
+"""Mesh swapper and cover. numpy and cv2."""

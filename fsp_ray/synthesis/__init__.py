@@ -1,0 +1,1 @@
+"""Mesh topology, texture unwrap, face bank, generator, ageing. numpy and cv2."""

@@ -1,0 +1,1 @@
+"""Probe, plan shards, decode, encode, mux. The only room that imports av."""
