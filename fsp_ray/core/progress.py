@@ -1,0 +1,94 @@
+"""What a run tells whoever watches it, and what it says at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+VideoStatus = Literal["published", "unchanged", "quarantined", "failed"]
+VIDEO_STATUSES: Final[tuple[VideoStatus, ...]] = (
+    "published",
+    "unchanged",
+    "quarantined",
+    "failed",
+)
+Phase = Literal["start", "analyse", "render", "finish", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is. Frames are counted once, half when analysed and half when rendered.
+
+    `videos_done` counts videos whose row is committed; totals grow while the source is planned.
+    """
+
+    phase: Phase
+    elapsed_s: float
+    videos_done: int = 0
+    videos_total: int = 0
+    shards_done: int = 0
+    shards_total: int = 0
+    frames_done: float = 0.0
+    frames_total: int = 0
+    message: str = ""
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames a second since the start; 0 before the first."""
+        return self.frames_done / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds left at this pace, if that can be said yet."""
+        if self.frames_per_s <= 0 or self.frames_total <= 0:
+            return None
+        return max(0.0, (self.frames_total - self.frames_done) / self.frames_per_s)
+
+
+ProgressListener = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A source video that was not published, and why."""
+
+    path: str
+    status: VideoStatus
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended; printed by `fsp anonymize` and, as JSON, read by machines."""
+
+    run_id: str
+    lake: str
+    videos: Mapping[VideoStatus, int]
+    persons: int
+    frames: int
+    faces: int
+    seconds: float
+    seconds_by_stage: Mapping[str, float] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def all_published(self) -> bool:
+        """True if every video is published or was so already."""
+        return not self.videos.get("quarantined") and not self.videos.get("failed")
+
+    def as_dict(self) -> dict[str, object]:
+        """Return what `--json` prints."""
+        return {
+            "run_id": self.run_id,
+            "videos": {status: self.videos.get(status, 0) for status in VIDEO_STATUSES},
+            "persons": self.persons,
+            "frames": self.frames,
+            "faces": self.faces,
+            "seconds": round(self.seconds, 3),
+            "lake": self.lake,
+            "seconds_by_stage": {k: round(v, 3) for k, v in self.seconds_by_stage.items()},
+            "problems": [
+                {"path": p.path, "status": p.status, "reason": p.reason} for p in self.problems
+            ],
+        }
