@@ -1,0 +1,76 @@
+"""Start or join a Ray cluster, with the settings that keep one bad video from stopping all."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+from ray.data import DataContext
+
+from fsp_ray.core.errors import FspError
+
+# Rows are paths and counts; frames never go through the store (docs/design/).
+OBJECT_STORE_BYTES = 160 << 20
+STALL_S = 300.0
+
+
+class ClusterError(FspError):
+    """Ray could not be started or joined."""
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[int]:
+    """Join the cluster at `address`, or start a local one for the time of the block.
+
+    A Ray that this process is already connected to is used as it is, and left running.
+
+    Yields:
+        The number of CPUs that the cluster has.
+
+    Raises:
+        ClusterError: the cluster can't be reached or started.
+    """
+    ours = not ray.is_initialized()
+    if ours:
+        _start(address)
+    try:
+        _configure(DataContext.get_current())
+        yield max(1, int(ray.cluster_resources().get("CPU", 1)))
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _start(address: str | None) -> None:
+    # Set before any worker starts: no usage report leaves the machine, and Ray's own log of
+    # every worker does not go to the console, which is the progress line's.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = f"the Ray cluster at {address}" if address else "a local Ray"
+        raise ClusterError(
+            f"Can't reach {where}: {error}.",
+            advice="Check --address and the token; `fsp doctor` says more about this machine.",
+        ) from error
+
+
+def _configure(context: DataContext) -> None:
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.max_errored_blocks = -1  # a lost block is a failed video, not a failed run
+    context.execution_no_progress_timeout_s = STALL_S
+    logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -1,0 +1,32 @@
+"""Waves: how much of an archive is under way at once.
+
+Staging holds the embeddings and segments of a wave, so a wave bounds the disk it takes and the
+time they live; its rows are committed at its end, so a killed run loses one wave at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fsp_ray.stages.results import VideoTask
+
+VIDEOS_PER_WORKER = 16
+BYTES_PER_WORKER = 2 << 30
+
+
+def waves(tasks: Sequence[VideoTask], *, workers: int) -> Iterator[list[VideoTask]]:
+    """Yield runs of tasks, each bounded in videos and bytes by the number of workers.
+
+    A video larger than the bound is a wave of its own.
+    """
+    wave: list[VideoTask] = []
+    size_bytes = 0
+    for task in tasks:
+        full = len(wave) >= VIDEOS_PER_WORKER * workers
+        if wave and (full or size_bytes + task.size_bytes > BYTES_PER_WORKER * workers):
+            yield wave
+            wave, size_bytes = [], 0
+        wave.append(task)
+        size_bytes += task.size_bytes
+    if wave:
+        yield wave

@@ -1,0 +1,116 @@
+"""What the stages hand to one another through Ray: small, and nothing biometric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fsp_ray.core.face_types import Person
+from fsp_ray.core.progress import VideoStatus
+from fsp_ray.core.protocols import MediaSource
+from fsp_ray.core.video_types import Shard, VideoInfo
+
+Seconds = Mapping[str, float]
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTask:
+    """One source video to do.
+
+    Attributes:
+        path: posix path relative to the source, the name it has in the lake.
+        video_id, uri, fingerprint, size_bytes: see core.ids and the lake's sources.
+        media: opens it.
+    """
+
+    path: str
+    video_id: str
+    uri: str
+    fingerprint: str
+    size_bytes: int
+    media: MediaSource
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVideo:
+    """A video that can be done, cut into shards."""
+
+    task: VideoTask
+    info: VideoInfo
+    shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysedShard:
+    """What was found in a shard; the findings themselves are staged."""
+
+    shard_id: str
+    video_id: str
+    num_frames: int
+    num_tracks: int
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class TrackCounts:
+    """What was done to one track of one shard."""
+
+    track_id: str
+    person_id: str
+    start_pts: int
+    last_pts: int
+    num_frames: int
+    swapped_frames: int
+    covered_frames: int
+    interpolated_frames: int
+    mean_det_score: float
+    median_face_px: float
+
+    def __post_init__(self) -> None:
+        if self.swapped_frames + self.covered_frames != self.num_frames:
+            raise ValueError(f"track {self.track_id} has frames neither swapped nor covered")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedVideo:
+    """The persons of a video; who gets which face is staged."""
+
+    video_id: str
+    persons: tuple[Person, ...]
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedShard:
+    """What was rendered of a shard; the segment itself is staged."""
+
+    shard_id: str
+    video_id: str
+    index: int
+    num_frames: int
+    tracks: tuple[TrackCounts, ...]
+    bridged_faces: int
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class VideoResult:
+    """How a source video ended: its row in `videos`, and its rows in the other tables."""
+
+    task: VideoTask
+    status: VideoStatus
+    reason: str
+    video: Row
+    persons: tuple[Row, ...] = ()
+    tracks: tuple[Row, ...] = ()
+    seconds: Seconds = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A stage could not do its part of a video. The video fails; the run goes on."""
+
+    video_id: str
+    reason: str
+    """`<FailureReason>: <sentence>`, as it stands in `videos.reason`."""

@@ -1,0 +1,67 @@
+"""Where a run keeps what lies between its stages. Everything biometric lives and dies here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsp_ray.core.errors import FailureReason, VideoError
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """The staging folder of one video in one run. Names are deterministic.
+
+    A stage that is done twice (Ray retries a lost actor's task) overwrites its own file, whole.
+    """
+
+    root: Path
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Give a path to write to; it becomes `name` when the block ends well, else it goes."""
+        target = self.root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+        try:
+            yield partial
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def reading(self, name: str) -> Path:
+        """Return the path of what an earlier stage wrote.
+
+        Raises:
+            VideoError: it is not there, which means that a worker died in mid-write.
+        """
+        path = self.root / name
+        if not path.is_file():
+            raise VideoError(
+                FailureReason.WORKER,
+                f"The staged file {name} is missing.",
+                advice="Run again: only this video is done again.",
+            )
+        return path
+
+
+def tracks_name(shard_id: str) -> str:
+    """Name of a shard's trajectories (meshes of every frame)."""
+    return f"tracks/{shard_id}.npz"
+
+
+def summaries_name(shard_id: str) -> str:
+    """Name of what is kept of a shard's tracks to link them."""
+    return f"summaries/{shard_id}.npz"
+
+
+def segment_name(shard_id: str) -> str:
+    """Name of a shard's encoded segment."""
+    return f"segments/{shard_id}.mkv"
+
+
+PLAN_NAME = "plan.npz"
+"""Name of who gets which face, in the whole video."""
