@@ -1,0 +1,141 @@
+"""Commits the rows of videos so that each video has its last rows, all of them or none.
+
+Delta has no transaction over several tables, so a commit is ordered such that dying anywhere
+leaves what readers see whole:
+
+1. The new rows of persons, tracks and audit are appended, marked with a fresh commit_id. Nobody
+   sees them: readers join through `videos` on (video_id, commit_id), and it names another.
+2. The videos' rows are replaced, in one Delta transaction. From here on readers see the new rows.
+3. The rows of the commits that step 2 replaced are deleted. Those, and no others: rows of
+   commits that are not (yet) named may belong to somebody who is between 1 and 2.
+
+Rows left by a commit that died between 1 and 2 are never seen; maintain() sweeps them up.
+Replacing the details' rows in place, the obvious way, would lose the old rows at such a death.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fsp_ray.core import ids
+from fsp_ray.lake import delta
+from fsp_ray.lake.errors import lake_errors
+from fsp_ray.lake.rows import Row, check_details, check_videos, to_arrow
+from fsp_ray.lake.storage import Storage
+from fsp_ray.lake.tables import DETAIL_TABLES, RUNS, VIDEOS
+
+_compute: Final[Any] = pc  # its functions are made at import; no checker knows them
+
+# Videos in one transaction: keeps the predicate, and what a lost race repeats, small.
+CHUNK_VIDEOS: Final = 500
+# No commit takes so long; rows that nobody names and that are older are debris.
+DEBRIS_AGE: Final = timedelta(days=1)
+
+
+def commit_videos(
+    storage: Storage, videos: Sequence[Row], details: Mapping[str, Sequence[Row]]
+) -> None:
+    """Replace all rows of some videos by these.
+
+    Raises:
+        LakeError: a row does not fit its table (nothing was written), or writing failed (each
+            video has all of its old rows or all of its new ones; commit again).
+    """
+    tables = _checked(videos, details)
+    video_ids = tables[VIDEOS.name].column("video_id").to_pylist()
+    for start in range(0, len(video_ids), CHUNK_VIDEOS):
+        chunk = video_ids[start : start + CHUNK_VIDEOS]
+        _commit_chunk(storage, chunk, {name: _of_videos(t, chunk) for name, t in tables.items()})
+
+
+def commit_run(storage: Storage, run: Row) -> None:
+    """Replace the row of one run.
+
+    Raises:
+        LakeError: the row does not fit the table, or writing failed.
+    """
+    rows = to_arrow(RUNS, [run])
+    predicate = delta.any_of("run_id", rows.column("run_id").to_pylist())
+    with lake_errors("write the table runs"):
+        delta.retried(lambda: delta.replace(delta.open_table(storage, RUNS.name), rows, predicate))
+
+
+def sweep(storage: Storage, now: datetime | None = None) -> int:
+    """Delete rows that no video's row names and that no commit in progress can own.
+
+    Returns how many rows went.
+    """
+    oldest = ((now or datetime.now(UTC)) - DEBRIS_AGE).strftime("%Y%m%dT%H%M%SZ")
+    deleted = 0
+    for table in DETAIL_TABLES:
+        # The videos' rows come second: what was appended before and is named now is kept.
+        found = _commit_ids(delta.open_table(storage, table.name))
+        named = _commit_ids(delta.open_table(storage, VIDEOS.name))
+        debris = sorted(name for name in found - named if name < oldest)
+        for some in _chunks(debris):
+            predicate = delta.any_of("commit_id", some)
+            with lake_errors(f"write the table {table.name}"):
+                gone = delta.retried(
+                    lambda table=table, predicate=predicate: delta.open_table(
+                        storage, table.name
+                    ).delete(predicate)
+                )
+            deleted += int(gone["num_deleted_rows"])
+    return deleted
+
+
+def _checked(videos: Sequence[Row], details: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
+    """Return Arrow of all rows, marked with a new commit, or raise before anything is written."""
+    mark = {"commit_id": ids.new_run_id()}  # sorts by time, unique without coordination
+    check_videos(videos)
+    tables = {VIDEOS.name: to_arrow(VIDEOS, [{**row, **mark} for row in videos])}
+    run_ids = {row["video_id"]: row["run_id"] for row in videos}
+    for table in DETAIL_TABLES:
+        rows = details.get(table.name, ())
+        check_details(table, rows, run_ids)
+        tables[table.name] = to_arrow(table, [{**row, **mark} for row in rows])
+    return tables
+
+
+def _commit_chunk(storage: Storage, video_ids: Sequence[str], tables: Mapping[str, Any]) -> None:
+    for table in DETAIL_TABLES:
+        delta.append(storage, table.name, tables[table.name])
+    with lake_errors("write the table videos"):
+        replaced = delta.retried(lambda: _replace_videos(storage, video_ids, tables[VIDEOS.name]))
+    if replaced:
+        predicate = (
+            f"{delta.any_of('video_id', video_ids)} AND {delta.any_of('commit_id', replaced)}"
+        )
+        for table in DETAIL_TABLES:
+            delta.delete(storage, table.name, predicate)
+
+
+def _replace_videos(storage: Storage, video_ids: Sequence[str], rows: Any) -> list[str]:
+    """Replace the videos' rows; return the commits that the replaced rows named."""
+    predicate = delta.any_of("video_id", video_ids)
+    videos = delta.open_table(storage, VIDEOS.name)
+    old = videos.to_pyarrow_dataset().to_table(columns=["video_id", "commit_id"])
+    replaced = set(_of_videos(old, video_ids).column("commit_id").to_pylist())
+    # Fails, and is done again, if somebody replaced one of the rows since they were read.
+    delta.replace(videos, rows, predicate)
+    return sorted(replaced)
+
+
+def _of_videos(rows: Any, video_ids: Sequence[str]) -> Any:
+    chosen = _compute.is_in(rows.column("video_id"), value_set=pa.array(video_ids, pa.string()))
+    return rows.filter(chosen)
+
+
+def _commit_ids(table: Any) -> set[str]:
+    rows = table.to_pyarrow_dataset().to_table(columns=["commit_id"])
+    return set(rows.column("commit_id").unique().to_pylist())
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), CHUNK_VIDEOS):
+        yield values[start : start + CHUNK_VIDEOS]

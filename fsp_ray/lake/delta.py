@@ -1,0 +1,120 @@
+"""The Delta tables of a lake: made, opened, written, with races retried."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from fsp_ray.core.errors import LakeError
+from fsp_ray.lake.errors import lake_errors
+from fsp_ray.lake.layout import table_path
+from fsp_ray.lake.schema import Table
+from fsp_ray.lake.storage import Storage
+from fsp_ray.lake.tables import TABLES
+
+T = TypeVar("T")
+
+ATTEMPTS: Final = 12
+_FIRST_WAIT_S: Final = 0.05
+_LONGEST_WAIT_S: Final = 3.0
+
+
+def create_tables(storage: Storage) -> None:
+    """Make the tables that are missing; somebody else may be making them at the same time.
+
+    Raises:
+        LakeError: one can't be made.
+    """
+    for table in TABLES.values():
+        with lake_errors(f"make the table {table.name}"):
+            retried(lambda table=table: _create(storage, table))
+
+
+def _create(storage: Storage, table: Table) -> None:
+    uri = storage.uri(table_path(table.name))
+    options = dict(storage.delta_options)
+    if DeltaTable.is_deltatable(uri, options):
+        return
+    try:
+        DeltaTable.create(
+            uri,
+            schema=table.schema,
+            name=table.name,
+            description=table.description,
+            storage_options=options,
+        )
+    except DeltaError:  # lost the race, which is fine, or something is wrong
+        if not DeltaTable.is_deltatable(uri, options):
+            raise
+
+
+def open_table(storage: Storage, table: str) -> DeltaTable:
+    """Open the newest version of a table.
+
+    Raises:
+        LakeError: missing, damaged or unreadable.
+    """
+    uri = storage.uri(table_path(table))
+    with lake_errors(f"read the table {table}"):
+        try:
+            return DeltaTable(uri, storage_options=dict(storage.delta_options))
+        except TableNotFoundError as error:
+            raise LakeError(
+                f"The lake {storage.root} has lost its table {table}.",
+                advice="Restore tables/ from a backup, or run fsp anonymize again: it makes the"
+                " missing table and does every video anew.",
+            ) from error
+
+
+def append(storage: Storage, table: str, rows: Any) -> None:
+    """Add a pyarrow Table's rows."""
+    if rows.num_rows:
+        with lake_errors(f"write the table {table}"):
+            retried(lambda: write_deltalake(open_table(storage, table), rows, mode="append"))
+
+
+def replace(delta: DeltaTable, rows: Any, predicate: str) -> None:
+    """Replace the rows that match by others that match, in one step.
+
+    Raises:
+        CommitFailedError: matching rows changed since `delta` was opened.
+    """
+    write_deltalake(delta, rows, mode="overwrite", predicate=predicate)
+
+
+def delete(storage: Storage, table: str, predicate: str) -> None:
+    """Delete the rows that match."""
+    with lake_errors(f"write the table {table}"):
+        retried(lambda: open_table(storage, table).delete(predicate))
+
+
+def retried(step: Callable[[], T]) -> T:
+    """Do a step again, a bounded number of times, while others win the race for the table.
+
+    Raises:
+        LakeError: it lost every time.
+    """
+    lost: CommitFailedError | None = None
+    for attempt in range(ATTEMPTS):
+        try:
+            return step()
+        except CommitFailedError as error:
+            lost = error
+        # Random, so that two that collided don't collide again.
+        longest_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)
+        time.sleep(longest_s * secrets.randbelow(1000) / 1000)
+    raise LakeError(
+        f"Others write to the lake all the time; gave up after {ATTEMPTS} attempts.",
+        advice="Run again when fewer runs share it: finished videos are not done twice.",
+    ) from lost
+
+
+def any_of(column: str, values: Iterable[str]) -> str:
+    """Return the predicate that a column has one of some values."""
+    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} IN ({quoted})"
