@@ -101,8 +101,8 @@ def _find_resized(finder: Finder, frame: U8, size: tuple[int, int]) -> Candidate
 def _plausible(found: Candidates) -> Candidates:
     """Drop empty and non-finite boxes, and all but the best of too many."""
     sides = found.xyxy[:, 2:] - found.xyxy[:, :2]
-    good = np.isfinite(found.xyxy).all(axis=1) & np.isfinite(found.kps).all(axis=(1, 2))
-    good &= (sides > 1).all(axis=1)
+    values = np.concatenate([found.xyxy, found.kps.reshape(-1, 10)], axis=1)
+    good = np.asarray(np.isfinite(values).all(axis=1) & (sides > 1).all(axis=1))
     order = np.argsort(-found.det_score, kind="stable")
     keep = order[good[order]][:_MAX_CANDIDATES]
     return Candidates(*(column[keep] for column in found))

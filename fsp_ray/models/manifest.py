@@ -116,7 +116,9 @@ def _manifests() -> dict[str, Traversable]:
 
 def _parse(path: Traversable) -> Pack:
     table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    models = tuple(
-        ModelEntry(**{**entry, "roles": tuple(entry["roles"])}) for entry in table.pop("model")
-    )
+    models = tuple(_entry(values) for values in table.pop("model"))
     return Pack(**table, models=models)
+
+
+def _entry(values: dict[str, Any]) -> ModelEntry:
+    return ModelEntry(roles=tuple(values.pop("roles")), **values)

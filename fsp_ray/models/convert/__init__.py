@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fsp_ray.models.convert.centerface import convert_centerface
+from fsp_ray.models.convert.dlib_resnet import convert_dlib_resnet
 from fsp_ray.models.convert.mesh import convert_mesh
 from fsp_ray.models.convert.sface import convert_sface
 from fsp_ray.models.convert.yunet import convert_yunet
@@ -28,6 +29,7 @@ def as_is(source: bytes) -> bytes:
 CONVERTERS: Final[dict[str, Converter]] = {
     "as_is": Converter(1, as_is),
     "centerface": Converter(1, convert_centerface),
+    "dlib_resnet": Converter(1, convert_dlib_resnet),
     "mesh": Converter(1, convert_mesh),
     "sface": Converter(1, convert_sface),
     "yunet": Converter(1, convert_yunet),

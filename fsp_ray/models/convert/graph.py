@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -42,8 +42,8 @@ def set_constants(graph: onnx.GraphProto, arrays: dict[str, npt.NDArray[np.gener
 
 def set_interface(
     graph: onnx.GraphProto,
-    inputs: dict[str, Sequence[int | str | None]],
-    outputs: dict[str, Sequence[int | str | None]],
+    inputs: Mapping[str, Sequence[int | str | None]],
+    outputs: Mapping[str, Sequence[int | str | None]],
 ) -> None:
     """Declare the graph's float inputs and outputs anew, and drop all inferred shapes."""
     del graph.value_info[:]
