@@ -1,0 +1,69 @@
+"""Prints rows of a query as a table, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from fsp_ray.cli.console import as_json_value, out
+
+Row = Mapping[str, object]
+
+
+class RowFormat(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Row], fmt: RowFormat) -> None:
+    """Print rows on stdout; a missing value is an empty field, in JSON null."""
+    if fmt is RowFormat.JSON:
+        _print_json(rows)
+    elif fmt is RowFormat.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(row[name]) for name in columns] for row in rows)
+    else:
+        out().print(_table(columns, rows))
+
+
+def _print_json(rows: Sequence[Row]) -> None:
+    # A row a line: a document for machines that people can still read and cut with line tools.
+    lines = (json.dumps(dict(row), ensure_ascii=False, default=as_json_value) for row in rows)
+    sys.stdout.write("[\n" + ",\n".join(lines) + "\n]\n" if rows else "[]\n")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Row]) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in columns:
+        numbers = all(_is_number(row[name]) for row in rows)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(row[name], for_people=True)) for name in columns))
+    return table
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _cell(value: object, *, for_people: bool = False) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}" if for_people else repr(value)
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=as_json_value)
+    return str(as_json_value(value))

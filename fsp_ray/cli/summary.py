@@ -1,0 +1,54 @@
+"""Prints how a run ended, or what it would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from fsp_ray.cli.console import duration, err, out, plural, print_json
+from fsp_ray.cli.rows import RowFormat, print_rows
+from fsp_ray.core.progress import VIDEO_STATUSES, Problem, RunSummary
+
+if TYPE_CHECKING:  # importing raydata imports Ray
+    from fsp_ray.raydata import Worklist
+
+
+def print_summary(summary: RunSummary) -> None:
+    """Print a run's end on stdout, for people."""
+    console = out()
+    counts = ", ".join(f"{summary.videos.get(s, 0):,} {s}" for s in VIDEO_STATUSES)
+    console.print(f"Videos: {counts}.", soft_wrap=True)
+    if summary.frames:
+        pace = summary.frames / summary.seconds if summary.seconds > 0 else 0.0
+        console.print(
+            f"{plural(summary.persons, 'person')}, {plural(summary.faces, 'face')} in"
+            f" {plural(summary.frames, 'frame')}; {duration(summary.seconds)},"
+            f" {pace:.1f} frames/s.",
+            soft_wrap=True,
+        )
+    console.print(f"Lake: {summary.lake}", soft_wrap=True)
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    """List on stderr the videos that are not published, with the reason."""
+    if not problems:
+        return
+    console = err()
+    console.print(f"{plural(len(problems), 'video')} not published:")
+    for problem in problems:
+        line = Text.assemble((f"  {problem.status}  ", "red"), f"{problem.path}  {problem.reason}")
+        console.print(line, soft_wrap=True)
+
+
+def print_worklist(work: Worklist, *, as_json: bool) -> None:
+    """Print on stdout what a run would do."""
+    rows = [
+        {"path": task.path, "size_mb": round(task.size_bytes / 1e6, 1), "uri": task.uri}
+        for task in work.todo
+    ]
+    if as_json:
+        print_json({"todo": rows, "unchanged": work.unchanged, "given_up": len(work.given_up)})
+    elif rows:
+        print_rows(("path", "size_mb"), rows, RowFormat.TABLE)
