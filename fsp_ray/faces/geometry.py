@@ -72,7 +72,8 @@ def similarity(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating
 
 def apply_affine(matrix: F64, points: npt.NDArray[np.floating]) -> F64:
     """Return `points` [M, K, 2] mapped by `matrix` [M, 2, 3]."""
-    return points.astype(np.float64) @ matrix[:, :, :2].transpose(0, 2, 1) + matrix[:, None, :, 2]
+    turned: F64 = np.matmul(points.astype(np.float64), matrix[:, :, :2].transpose(0, 2, 1))
+    return turned + matrix[:, None, :, 2]
 
 
 def invert_affine(matrix: F64) -> F64:
@@ -85,7 +86,7 @@ def invert_affine(matrix: F64) -> F64:
     determinant = linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]
     if not (np.abs(determinant) > 1e-18).all():
         raise ValueError("a singular map has no inverse")
-    inverse = np.linalg.inv(linear)
+    inverse: F64 = np.linalg.inv(linear)
     return np.concatenate([inverse, -inverse @ matrix[:, :, 2:]], axis=2)
 
 

@@ -1,0 +1,163 @@
+"""What is known of one face, frame by frame, and how it becomes a track without gaps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from fsp_ray.core.face_types import DETECTED, F32, INTERPOLATED, NUM_POINTS, U8, Track
+from fsp_ray.faces.fitting import Sighting
+from fsp_ray.faces.geometry import box_from_points, box_size, head_pose, iou
+
+# A dip of the net over so few frames, with the face where it was and as it was, is blur or a
+# blink; anything longer may be a hand or a turned head, and is covered instead.
+_MAX_MESH_GAP: Final = 3
+_MESH_GAP_MIN_IOU: Final = 0.55
+_MESH_GAP_MAX_TURN_DEG: Final = 15.0
+# A box that nothing measured grows by this share of its size on each side.
+_UNSURE_MARGIN: Final = 0.08
+
+# A face without one mesh in its whole life is believed if the detector was this sure once, or
+# somewhat sure several times. See the tests and docs: posters, fists and wall patches score less.
+_SURE_SCORE: Final = 0.8
+_LIKELY_SCORE: Final = 0.65
+_LIKELY_TIMES: Final = 3
+
+
+@dataclass(slots=True, eq=False)
+class Trajectory:
+    """Sightings of one face by frame number (counted from the shard's first frame)."""
+
+    number: int
+    sightings: dict[int, Sighting] = field(default_factory=dict[int, Sighting])
+    ended: bool = False
+    """Nothing may be added: a cut, or another face in front."""
+    first_possible: int = 0
+    """The shot's first frame."""
+    stop_possible: int | None = None
+    """The frame after the shot's last, once known, or the frame another face took it over."""
+    missed_after: int | None = None
+    """The first frame after the last sighting in which a detection did not find it."""
+    unsearched_from: int = 0
+    """The first frame before the first sighting that no detection searched."""
+
+    first: int = 0
+    last: int = -1
+    """First and last frame with a sighting."""
+
+    def mesh_at(self, frame: int) -> F32 | None:
+        """Return f32[468, 3], or None."""
+        sighting = self.sightings.get(frame)
+        return None if sighting is None else sighting.points
+
+    def add(self, frame: int, sighting: Sighting) -> None:
+        """Take what was seen in a frame."""
+        self.first = min(self.first, frame) if self.sightings else frame
+        self.last = max(self.last, frame)
+        self.sightings[frame] = sighting
+
+    def drop(self, frame: int) -> None:
+        """Take back what was seen in the first or the last frame.
+
+        The only sighting stays: a trajectory without one would have no place.
+        """
+        if len(self.sightings) > 1:
+            del self.sightings[frame]
+            self.first, self.last = min(self.sightings), max(self.sightings)
+
+    def predicted(self, frame: int) -> F32:
+        """Return the box f32[4] to expect in a later frame: half of the last motion goes on."""
+        last = self.last
+        box = self.sightings[last].xyxy
+        before = self.sightings.get(last - 1)
+        if before is None or frame <= last:
+            return box
+        shift = _center(box) - _center(before.xyxy)
+        size = float(box_size(box[None])[0])
+        moved = np.clip(shift * min(frame - last, 4) * 0.5, -0.5 * size, 0.5 * size)
+        return (box + np.tile(moved, 2)).astype(np.float32)
+
+    def is_face(self) -> bool:
+        """Tell whether this was a face, and not a false alarm of the detector."""
+        scores = [s.det_score for s in self.sightings.values() if s.origin == DETECTED]
+        if any(s.points is not None for s in self.sightings.values()):
+            return True
+        return (
+            max(scores, default=0.0) >= _SURE_SCORE
+            or sum(score >= _LIKELY_SCORE for score in scores) >= _LIKELY_TIMES
+        )
+
+    def span(self, hold_frames: int, num_frames: int) -> tuple[int, int]:
+        """Return [start, stop): the sightings, and what around them may still show the face.
+
+        That is every frame up to the next detection that did not find it, and `hold_frames` more,
+        since a face in motion blur or half a profile is one that detectors just miss; but not
+        beyond its shot.
+        """
+        stop_possible = num_frames if self.stop_possible is None else self.stop_possible
+        unseen = self.last + 1 if self.missed_after is None else self.missed_after
+        stop = min(max(unseen, self.last + 1) + hold_frames, stop_possible)
+        start = max(min(self.unsearched_from, self.first) - hold_frames, self.first_possible)
+        return start, max(stop, self.last + 1)
+
+    def to_track(self, track_id: str, all_pts: Sequence[int], start: int, stop: int) -> Track:
+        """Return the track over frames [start, stop), gaps filled."""
+        known = np.array(sorted(self.sightings))
+        seen = [self.sightings[int(frame)] for frame in known]
+        frames = np.arange(start, stop)
+        origin = np.full(len(frames), INTERPOLATED, np.uint8)
+        presence = np.zeros(len(frames), np.float32)
+        det_score = np.zeros(len(frames), np.float32)
+        points = np.zeros((len(frames), NUM_POINTS, 3), np.float32)
+        xyxy = _fill_boxes(frames, known, np.stack([s.xyxy for s in seen]))
+        for i, sighting in zip(known - start, seen, strict=True):
+            origin[i], det_score[i] = sighting.origin, sighting.det_score
+            if sighting.points is not None:
+                points[i], presence[i] = sighting.points, sighting.presence
+        _bridge_meshes(xyxy, points, presence, origin)
+        pts = np.array(all_pts[start:stop], dtype=np.int64)
+        return Track(track_id, pts, xyxy, points, presence, det_score, origin)
+
+
+def _fill_boxes(
+    frames: np.ndarray[tuple[int], np.dtype[np.int64]],
+    known: np.ndarray[tuple[int], np.dtype[np.int64]],
+    boxes: F32,
+) -> F32:
+    """Interpolate between known boxes, hold the outer ones, and widen where nothing measured."""
+    filled = np.stack([np.interp(frames, known, boxes[:, k]) for k in range(4)], axis=1)
+    distance = np.abs(frames[:, None] - known[None]).min(axis=1)
+    margin = _UNSURE_MARGIN * np.minimum(distance, 3) * box_size(filled.astype(np.float32))
+    return (filled + margin[:, None] * np.array([-1, -1, 1, 1])).astype(np.float32)
+
+
+def _bridge_meshes(xyxy: F32, points: F32, presence: F32, origin: U8) -> None:
+    """Fill short, calm gaps between two meshes, in place; their presence is the lower of both."""
+    meshed = np.flatnonzero(presence > 0)
+    for before, after in itertools.pairwise(meshed.tolist()):
+        if not 1 < after - before <= _MAX_MESH_GAP + 1:
+            continue
+        if not _calm(points[[before, after]]):
+            continue
+        for i in range(before + 1, after):
+            share = np.float32((i - before) / (after - before))
+            points[i] = (1 - share) * points[before] + share * points[after]
+            presence[i] = min(presence[before], presence[after])
+            if origin[i] != DETECTED:
+                xyxy[i] = box_from_points(points[i : i + 1])[0]
+
+
+def _calm(ends: F32) -> bool:
+    boxes = box_from_points(ends)
+    pose = head_pose(ends)
+    turn = max(abs((float(angle[1] - angle[0]) + 180) % 360 - 180) for angle in pose)
+    overlap = float(iou(boxes[:1], boxes[1:])[0, 0])
+    return overlap >= _MESH_GAP_MIN_IOU and turn <= _MESH_GAP_MAX_TURN_DEG
+
+
+def _center(xyxy: F32) -> F32:
+    return np.float32(0.5) * (xyxy[:2] + xyxy[2:])
