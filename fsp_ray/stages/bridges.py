@@ -7,8 +7,9 @@ again shortly after, the frames between would show the original: they are covere
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,16 @@ class Bridge:
         start, stop = np.asarray(self.from_xyxy), np.asarray(self.to_xyxy)
         return (start + share * (stop - start)).astype(np.float32)
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Bridge:
+        """Read what `as_dict` gave, after JSON made lists of its tuples."""
+        return cls(
+            after_pts=values["after_pts"],
+            before_pts=values["before_pts"],
+            from_xyxy=_four(values["from_xyxy"]),
+            to_xyxy=_four(values["to_xyxy"]),
+        )
+
     def as_dict(self) -> dict[str, object]:
         """Return JSON-able values."""
         return asdict(self)
@@ -50,8 +61,8 @@ def find_bridges(info: VideoInfo, person: Sequence[TrackSummary]) -> tuple[Bridg
         Bridge(
             before.last_pts,
             after.start_pts,
-            _box(before.last_xyxy),
-            _box(after.first_xyxy),
+            _four(before.last_xyxy),
+            _four(after.first_xyxy),
         )
         for before, after in itertools.pairwise(ordered)
         if before.shard_index + 1 == after.shard_index
@@ -66,6 +77,6 @@ def _moved_faces(a: F32, b: F32) -> float:
     return float(np.linalg.norm(centers[0] - centers[1])) / size
 
 
-def _box(xyxy: F32) -> tuple[float, float, float, float]:
+def _four(xyxy: Iterable[float]) -> tuple[float, float, float, float]:
     x1, y1, x2, y2 = (float(v) for v in xyxy)
     return x1, y1, x2, y2

@@ -7,36 +7,18 @@ from dataclasses import dataclass, field
 
 from fsp_ray.core.face_types import Person
 from fsp_ray.core.progress import VideoStatus
-from fsp_ray.core.protocols import MediaSource
 from fsp_ray.core.video_types import Shard, VideoInfo
+from fsp_ray.lake import SourceVideo
 
 Seconds = Mapping[str, float]
 Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class VideoTask:
-    """One source video to do.
-
-    Attributes:
-        path: posix path relative to the source, the name it has in the lake.
-        video_id, uri, fingerprint, size_bytes: see core.ids and the lake's sources.
-        media: opens it.
-    """
-
-    path: str
-    video_id: str
-    uri: str
-    fingerprint: str
-    size_bytes: int
-    media: MediaSource
-
-
-@dataclass(frozen=True, slots=True)
 class PlannedVideo:
     """A video that can be done, cut into shards."""
 
-    task: VideoTask
+    source: SourceVideo
     info: VideoInfo
     shards: tuple[Shard, ...]
 
@@ -98,7 +80,7 @@ class RenderedShard:
 class VideoResult:
     """How a source video ended: its row in `videos`, and its rows in the other tables."""
 
-    task: VideoTask
+    source: SourceVideo
     status: VideoStatus
     reason: str
     video: Row

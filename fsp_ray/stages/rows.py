@@ -11,19 +11,20 @@ from fsp_ray.core.config import RunSettings
 from fsp_ray.core.face_types import Person
 from fsp_ray.core.progress import VideoStatus
 from fsp_ray.core.video_types import VideoInfo
-from fsp_ray.stages.results import RenderedShard, Row, TrackCounts, VideoTask
+from fsp_ray.lake import SourceVideo
+from fsp_ray.stages.results import RenderedShard, Row, TrackCounts
 
 
 def video_row(
-    task: VideoTask, settings: RunSettings, run_id: str, *, status: VideoStatus, reason: str
+    source: SourceVideo, settings: RunSettings, run_id: str, *, status: VideoStatus, reason: str
 ) -> Row:
     """Return the row of `videos` with all that is known of any video, done or not."""
     return {
-        "video_id": task.video_id,
-        "source_uri": task.uri,
+        "video_id": source.video_id,
+        "source_uri": source.uri,
         "status": status,
         "reason": reason,
-        "fingerprint": task.fingerprint,
+        "fingerprint": source.fingerprint,
         "pack": settings.pack,
         "settings_hash": settings.hash,
         "run_id": run_id,

@@ -1,0 +1,60 @@
+"""ANALYSE: find and follow every face of a shard, and measure the best looks at each."""
+
+from __future__ import annotations
+
+from fsp_ray.core.config import RunSettings
+from fsp_ray.core.protocols import MediaSource, Models
+from fsp_ray.core.video_types import Shard, VideoInfo
+from fsp_ray.faces import ShardTracker
+from fsp_ray.stages.archive import save_summaries, save_tracks
+from fsp_ray.stages.measure_views import ViewMeasurer
+from fsp_ray.stages.results import AnalysedShard
+from fsp_ray.stages.staging import Staging, summaries_name, tracks_name
+from fsp_ray.stages.timing import Stopwatch
+from fsp_ray.video import decode, prefetch
+
+
+def analyse_shard(
+    media: MediaSource,
+    info: VideoInfo,
+    shard: Shard,
+    staging: Staging,
+    *,
+    models: Models,
+    settings: RunSettings,
+) -> AnalysedShard:
+    """Analyse one shard; its tracks and their summaries are staged.
+
+    Raises:
+        VideoError: the shard can't be decoded.
+        PackError: a model can't be loaded.
+    """
+    watch = Stopwatch()
+    tracker = ShardTracker(
+        models.detector,
+        models.landmarker,
+        shard_id=shard.shard_id,
+        detect_every=settings.detect_every,
+    )
+    measurer = ViewMeasurer(models)
+    num_frames = 0
+    for batch in watch.waiting("decode", prefetch(decode(media, info, shard))):
+        with watch.part("track"):
+            observations = tracker.push(batch)
+        with watch.part("measure"):
+            measurer.add(batch, observations)
+        num_frames += len(batch)
+    with watch.part("track"):
+        tracks = tracker.finish()
+    with watch.part("stage"):
+        with staging.writing(tracks_name(shard.shard_id)) as path:
+            save_tracks(path, tracks)
+        with staging.writing(summaries_name(shard.shard_id)) as path:
+            save_summaries(path, [measurer.summary(track, shard.index) for track in tracks])
+    return AnalysedShard(
+        shard_id=shard.shard_id,
+        video_id=shard.video_id,
+        num_frames=num_frames,
+        num_tracks=len(tracks),
+        seconds=watch.seconds(),
+    )
