@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,8 @@ from fsp_ray.video.container import Media, codec_name, packets, reading
 # What MP4 holds and players read.
 COPIED: Final = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"})
 _AAC_BITS_A_SECOND: Final = 160_000
+# Opus wants 80 ms (four packets) to settle, AAC two or three.
+_PREROLL_PACKETS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +55,40 @@ def pick_sound(media: Media) -> Sound | None:
 
 
 def sound_packets(media: Media, sound: Sound) -> Iterator[Packet[Any]]:
-    """Yield the packets as MP4 holds them: with a time, not hidden by an edit, without ADTS."""
+    """Yield the packets as MP4 holds them: with a time, not cut away by an edit, without ADTS.
+
+    Of what an edit list cuts away before the start, the last few packets stay (hidden again in the
+    published file), because a decoder needs them to be right from the first sample on.
+    """
     strip = None
     if codec_name(sound.stream) == "aac" and not sound.stream.codec_context.extradata:
         strip = BitStreamFilterContext("aac_adtstoasc", sound.stream)
-    for packet in packets(media, sound.stream):
-        if packet.pts is None:
-            continue
+    for packet in _heard(media, sound):
         if strip is None:
             yield packet
             continue
+        time_base = packet.time_base  # the filter takes all of the packet, this included
         with reading(media.name, otherwise=FailureReason.DECODE):
             stripped = strip.filter(packet)
         for bare in stripped:
-            bare.time_base = packet.time_base
+            bare.time_base = time_base
             yield bare
+
+
+def _heard(media: Media, sound: Sound) -> Iterator[Packet[Any]]:
+    before: deque[Packet[Any]] = deque(maxlen=_PREROLL_PACKETS)
+    heard = False
+    for packet in packets(media, sound.stream):
+        if packet.pts is None:
+            continue
+        if packet.is_discard:
+            if not heard:
+                before.append(packet)
+            continue
+        if not heard:
+            yield from before
+            heard = True
+        yield packet
 
 
 def start_time(media: Media, sound: Sound) -> Fraction | None:

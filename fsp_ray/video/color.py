@@ -7,7 +7,7 @@ Averaging (AREA) gives the chroma that this interpolation came from back, to .02
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,16 @@ def _range(full: bool) -> ColorRange:
     return ColorRange.JPEG if full else ColorRange.MPEG
 
 
+# Weights of red and blue in luma (H.273, table 4), for chroma in full range.
+_WEIGHTS: Final = {
+    Colorspace.ITU709: (0.2126, 0.0722),
+    Colorspace.FCC: (0.30, 0.11),
+    Colorspace.ITU601: (0.299, 0.114),
+    Colorspace.SMPTE240M: (0.212, 0.087),
+    Colorspace.BT2020: (0.2627, 0.0593),
+}
+
+
 class ToRgb:
     """Converts decoded frames of one video; holds one swscale context."""
 
@@ -100,10 +110,9 @@ class ToYuv:
         self._full = info.color.full_range
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> VideoFrame:
-        """Return a yuv420p frame of u8[H, W, 3] with H and W even."""
-        frame = VideoFrame.from_numpy_buffer(rgb, "rgb24")
-        return self._reformatter.reformat(
-            frame,
+        """Return a yuv420p frame of u8[H, W, 3], H and W even."""
+        frame = self._reformatter.reformat(
+            VideoFrame.from_numpy_buffer(rgb, "rgb24"),
             format="yuv420p",
             dst_colorspace=self._matrix,
             src_color_range=ColorRange.JPEG,
@@ -111,3 +120,30 @@ class ToYuv:
             interpolation=_TO_YUV,
             threads=1,
         )
+        if self._full:
+            for plane, chroma in zip(frame.planes[1:], self._chroma(rgb), strict=True):
+                memory: Any = plane  # a writable buffer, which the stub leaves out
+                rows = np.frombuffer(memory, np.uint8).reshape(plane.height, plane.line_size)
+                rows[:, : plane.width] = chroma
+        return frame
+
+    def _chroma(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return u8[2, H/2, W/2], Cb and Cr in full range.
+
+        swscale cuts them off instead of rounding, which turns every full-range picture green by
+        half a step each time.
+        """
+        kr, kb = _WEIGHTS[self._matrix]
+        kg = 1 - kr - kb
+        cb = np.array([-kr, -kg, 1 - kb]) / (2 * (1 - kb))
+        cr = np.array([1 - kr, -kg, -kb]) / (2 * (1 - kr))
+        # Sums of 2x2 pixels: their mean comes with the weights. In this order numpy takes 3 ms a
+        # 720p frame, with sums over axes 26.
+        rows = rgb[0::2].astype(np.uint16)
+        rows += rgb[1::2]
+        sums = rows[:, 0::2] + rows[:, 1::2]
+        weights = (np.stack([cb, cr], axis=1) / 4).astype(np.float32)
+        chroma = sums.reshape(-1, 3).astype(np.float32) @ weights
+        chroma += np.float32(128.5)
+        np.clip(chroma, 0, 255, out=chroma)
+        return chroma.astype(np.uint8).T.reshape(2, *sums.shape[:2])

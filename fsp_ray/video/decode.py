@@ -5,11 +5,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from fractions import Fraction
 from typing import Final, Literal
 
 import av.error
 import numpy as np
-import numpy.typing as npt
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import PictureType, VideoFrame
@@ -25,7 +25,7 @@ from fsp_ray.video.orientation import upright
 ThreadType = Literal["SLICE", "FRAME", "AUTO"]
 # Where a seek to the shard's first frame fails, again from so many seconds before it, and at
 # last from the video's start.
-_EARLIER_S: Final = (0, 2, 20)
+_EARLIER_S: Final = (Fraction(0), Fraction(1, 4), Fraction(2), Fraction(20))
 # A decoder rounds sizes up to macroblocks; beyond that, a picture that grows is refused.
 _SIZE_MARGIN_PX: Final = 256
 
@@ -135,10 +135,7 @@ def walk_frames(
     with open_media(source) as media:
         _prepare(media, info, threads, thread_type)
         if seek_pts is not None:
-            try:
-                media.container.seek(seek_pts, stream=media.video)
-            except av.error.FFmpegError as error:
-                raise MissedFrameError from error
+            _seek(media, seek_pts)
         yield from _matched(media, info, span)
 
 
@@ -165,7 +162,7 @@ def _matched(media: Media, info: VideoInfo, span: tuple[int, int]) -> Iterator[V
         pts = packet.pts
         if pts is not None and start < pts < stop and is_shown(packet, codec):
             heapq.heappush(awaited, pts)
-        for frame in _decoded(media, packet):
+        for frame in decoded(media, packet):
             if frame.pts is None or frame.pts < start:
                 continue
             if frame.pts >= stop:
@@ -185,7 +182,8 @@ def _matched(media: Media, info: VideoInfo, span: tuple[int, int]) -> Iterator[V
         raise MissedFrameError
 
 
-def _decoded(media: Media, packet: Packet[Stream]) -> list[VideoFrame]:
+def decoded(media: Media, packet: Packet[Stream]) -> list[VideoFrame]:
+    """Return the frames that come out for one packet; none where its data make no sense."""
     try:
         with reading(media.name, otherwise=FailureReason.DECODE):
             return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
@@ -196,22 +194,47 @@ def _decoded(media: Media, packet: Packet[Stream]) -> list[VideoFrame]:
         return []
 
 
-def lands(source: MediaSource, info: VideoInfo, pts: int) -> bool:
-    """Whether decoding after a seek to `pts` starts with that very frame, a clean keyframe."""
-    try:
-        with open_media(source) as media:
-            _prepare(media, info, 1, "SLICE")
-            media.container.seek(pts, stream=media.video)
-            for packet in packets(media, media.video, flush=True):
-                for frame in _decoded(media, packet):
-                    intra = frame.pict_type == PictureType.I
-                    return frame.pts == pts and frame.key_frame and intra and not frame.is_corrupt
-    except av.error.FFmpegError:
-        # This container can't seek there.
-        return False
+def lands(source: MediaSource, info: VideoInfo, pts: int, *, max_skipped: int) -> bool:
+    """Whether decoding can begin at the frame `pts`: it comes out, and as a clean keyframe.
+
+    The frames that come out before it are skipped when it is decoded, which is why only
+    `max_skipped` are put up with: MPEG-TS has no index, and seeks there land late or early.
+    """
+    for point in _seek_points(info, pts):
+        if point is None:
+            return False
+        try:
+            with closing(_lead(source, info, point)) as frames:
+                for number, frame in enumerate(frames):
+                    if frame.pts is not None and frame.pts >= pts:
+                        if frame.pts == pts:
+                            return _is_clean_key(frame)
+                        break
+                    if number == max_skipped:
+                        break
+        except MissedFrameError:
+            continue
     return False
 
 
-def pts_of(batches: Iterator[FrameBatch]) -> npt.NDArray[np.int64]:
-    """Return the pts of all frames of some batches, i64[N]."""
-    return np.concatenate([batch.pts for batch in batches])
+def _lead(source: MediaSource, info: VideoInfo, seek_pts: int) -> Generator[VideoFrame]:
+    """Yield whatever comes out after a seek."""
+    with open_media(source) as media:
+        _prepare(media, info, 1, "SLICE")
+        _seek(media, seek_pts)
+        for packet in packets(media, media.video, flush=True):
+            yield from decoded(media, packet)
+
+
+def _is_clean_key(frame: VideoFrame) -> bool:
+    """Whether a decoder can start there: I-type, for intra refresh marks P frames as keyframes."""
+    intra = frame.pict_type == PictureType.I
+    return bool(frame.key_frame and intra and not frame.is_corrupt)
+
+
+def _seek(media: Media, pts: int) -> None:
+    try:
+        media.container.seek(pts, stream=media.video)
+    except av.error.FFmpegError as error:
+        # This container can't seek there: an earlier point may do.
+        raise MissedFrameError from error

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Final
 
-import av.error
 from av.video.frame import VideoFrame
 
 from fsp_ray.core.config import VideoLimits
@@ -14,12 +13,14 @@ from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.protocols import MediaSource
 from fsp_ray.core.video_types import VideoInfo
 from fsp_ray.video.color import check_matrix, color_tags
-from fsp_ray.video.container import Media, codec_name, open_media, reading
+from fsp_ray.video.container import Media, codec_name, open_media, packets
+from fsp_ray.video.decode import decoded
 from fsp_ray.video.index import frame_rate, list_frames, over_limit
 from fsp_ray.video.orientation import rotation_of
 
 # The packets until the first frame must come out; a stream that gives none for so long is broken.
 _MAX_LEADING_PACKETS: Final = 1000
+_FIRST_FRAMES: Final = 8
 # Cameras without a clock write 1904 or 1970.
 _FIRST_YEAR: Final = 1990
 
@@ -93,19 +94,25 @@ def _check_headers(media: Media, limits: VideoLimits) -> None:
 
 
 def _first_frame(media: Media) -> VideoFrame:
-    """Decode the first frame: what comes before it in the listing never comes out of a decoder."""
-    with reading(media.name, otherwise=FailureReason.DECODE):
-        for number, packet in enumerate(media.container.demux(media.video)):
-            try:
-                frames = packet.decode()
-            except av.error.InvalidDataError:
-                # Packets before the first keyframe of a stream that was cut out of another.
-                frames = []
-            for frame in frames:
-                if frame.pts is not None:
-                    return frame
-            if number > _MAX_LEADING_PACKETS:
-                break
+    """Decode the first frame: what comes before it in the listing never comes out of a decoder.
+
+    A few more are decoded to see that time goes forwards: AVI has no times for B frames, and
+    FFmpeg makes them up in the wrong order.
+    """
+    found: list[VideoFrame] = []
+    for number, packet in enumerate(packets(media, media.video, flush=True)):
+        found.extend(frame for frame in decoded(media, packet) if frame.pts is not None)
+        if len(found) >= _FIRST_FRAMES or (not found and number > _MAX_LEADING_PACKETS):
+            break
+    times = [frame.pts or 0 for frame in found]
+    if times != sorted(times):
+        raise VideoError(
+            FailureReason.UNSUPPORTED,
+            f"{media.name} has no time stamps of its own for its frames.",
+            advice="Remux it to MP4 with new time stamps first.",
+        )
+    if found:
+        return found[0]
     raise VideoError(
         FailureReason.DECODE,
         f"no frame of {media.name} can be decoded.",

@@ -20,13 +20,15 @@ from fsp_ray.video.index import list_frames
 # Containers that can't seek (fragmented MP4 without an index) fail every time: after so many
 # misses in a row, the rest is one shard.
 _MAX_MISSES: Final = 12
+# A seek may land so many frames early before it is called a miss.
+_MIN_SKIPPED: Final = 64
 
 
 def plan_shards(source: MediaSource, info: VideoInfo, *, target_frames: int) -> tuple[Shard, ...]:
     """Cut a video at keyframes into shards near `target_frames`; there may be few, or one.
 
-    A keyframe is taken only if decoding from it was tried and gave it first: a container's mark
-    alone is wrong for fragmented MP4, open GOPs, MPEG-TS and intra refresh.
+    A keyframe is taken only if a seek to it was tried and decoding gave it, as a clean I frame:
+    a container's mark alone is wrong for fragmented MP4, open GOPs, MPEG-TS and intra refresh.
 
     Raises:
         VideoError: the file can't be read, or is not the one that `info` was read from.
@@ -47,7 +49,9 @@ def plan_shards(source: MediaSource, info: VideoInfo, *, target_frames: int) -> 
         keys,
         info.num_frames,
         target_frames,
-        lambda frame: lands(source, info, int(index.pts[frame])),
+        lambda frame: lands(
+            source, info, int(index.pts[frame]), max_skipped=max(_MIN_SKIPPED, target_frames // 2)
+        ),
     )
     edges = [0, *cuts, info.num_frames]
     starts = [*(int(index.pts[edge]) for edge in edges[:-1]), info.stop_pts]
