@@ -113,4 +113,5 @@ def _show_plan(request: RunRequest, *, as_json: bool) -> None:
     work = plan(request)
     print_worklist(work, as_json=as_json)
     print_problems(work.given_up)
-    note(f"Dry run: nothing was written. {plural(len(work.todo), 'video')} to do.")
+    todo = plural(len(work.todo), "video")
+    note(f"Dry run, nothing was written: {todo} to do, {work.unchanged:,} unchanged.")

@@ -59,7 +59,7 @@ def print_demographics(
 
     named = [name.strip() for name in by.split(",")]
     known: dict[str, Dimension] = {dimension: dimension for dimension in DIMENSIONS}
-    columns = [known[name] for name in named if name in known]
+    columns: list[Dimension] = [known[name] for name in named if name in known]
     if len(columns) != len(named) or len(set(columns)) != len(columns):
         raise SettingsError(
             f"Can't count by {by!r}.",

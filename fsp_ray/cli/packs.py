@@ -105,5 +105,5 @@ def _print_installed(installed: tuple[InstalledModel, ...], *, as_json: bool) ->
         }
         for model in installed
     ]
-    columns = ("model", "size_mb", "sha256", "path")
+    columns = ("model", "size_mb", "sha256")
     print_rows(columns, rows, RowFormat.JSON if as_json else RowFormat.TABLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -44,11 +45,10 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 def print_worklist(work: Worklist, *, as_json: bool) -> None:
     """Print on stdout what a run would do."""
-    rows = [
-        {"path": task.path, "size_mb": round(task.size_bytes / 1e6, 1), "uri": task.uri}
-        for task in work.todo
-    ]
     if as_json:
-        print_json({"todo": rows, "unchanged": work.unchanged, "given_up": len(work.given_up)})
-    elif rows:
+        todo = [{"path": t.path, "uri": t.uri, "size_bytes": t.size_bytes} for t in work.todo]
+        given_up = [dataclasses.asdict(problem) for problem in work.given_up]
+        print_json({"todo": todo, "unchanged": work.unchanged, "given_up": given_up})
+    elif work.todo:
+        rows = [{"path": t.path, "size_mb": round(t.size_bytes / 1e6, 1)} for t in work.todo]
         print_rows(("path", "size_mb"), rows, RowFormat.TABLE)
