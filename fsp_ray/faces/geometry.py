@@ -86,7 +86,7 @@ def invert_affine(matrix: F64) -> F64:
     determinant = linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]
     if not (np.abs(determinant) > 1e-18).all():
         raise ValueError("a singular map has no inverse")
-    inverse: F64 = np.linalg.inv(linear)
+    inverse = np.linalg.inv(linear).astype(np.float64)
     return np.concatenate([inverse, -inverse @ matrix[:, :, 2:]], axis=2)
 
 

@@ -37,7 +37,7 @@ _HOLD_FRAMES: Final = 2
 # A face that is not found again within so many detection rounds begins a new track.
 _PATIENCE_ROUNDS: Final = 4
 # Detections at once, and again, after a face was lost.
-_RECHECK_AFTER: Final = (0, 1, 3)
+_RECHECK_AFTER: Final = (0, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

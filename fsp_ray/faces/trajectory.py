@@ -19,7 +19,7 @@ _MAX_MESH_GAP: Final = 3
 _MESH_GAP_MIN_IOU: Final = 0.55
 _MESH_GAP_MAX_TURN_DEG: Final = 15.0
 # A box that nothing measured grows by this share of its size on each side.
-_UNSURE_MARGIN: Final = 0.08
+_UNSURE_MARGIN: Final = 0.06
 
 # A face without one mesh in its whole life is believed if the detector was this sure once, or
 # somewhat sure several times. See the tests and docs: posters, fists and wall patches score less.
