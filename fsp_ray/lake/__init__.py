@@ -6,6 +6,7 @@ from fsp_ray.lake.demographics import DIMENSIONS, Dimension
 from fsp_ray.lake.lake import Lake
 from fsp_ray.lake.layout import VIDEO_SUFFIXES, published_path
 from fsp_ray.lake.ledger import Ledger, LedgerEntry
+from fsp_ray.lake.maintenance import Maintenance
 from fsp_ray.lake.media import BucketMedia, LocalMedia
 from fsp_ray.lake.rows import Row
 from fsp_ray.lake.sources import SourceVideo, list_source
@@ -21,6 +22,7 @@ __all__ = [
     "Ledger",
     "LedgerEntry",
     "LocalMedia",
+    "Maintenance",
     "Row",
     "SourceVideo",
     "export_schemas",

@@ -15,6 +15,7 @@ Replacing the details' rows in place, the obvious way, would lose the old rows a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -74,18 +75,15 @@ def sweep(storage: Storage, now: datetime | None = None) -> int:
     deleted = 0
     for table in DETAIL_TABLES:
         # The videos' rows come second: what was appended before and is named now is kept.
-        found = _commit_ids(delta.open_table(storage, table.name))
-        named = _commit_ids(delta.open_table(storage, VIDEOS.name))
-        debris = sorted(name for name in found - named if name < oldest)
-        for some in _chunks(debris):
-            predicate = delta.any_of("commit_id", some)
-            with lake_errors(f"write the table {table.name}"):
-                gone = delta.retried(
-                    lambda table=table, predicate=predicate: delta.open_table(
-                        storage, table.name
-                    ).delete(predicate)
-                )
-            deleted += int(gone["num_deleted_rows"])
+        found = _named(delta.open_table(storage, table.name))
+        named = _named(delta.open_table(storage, VIDEOS.name))
+        debris: defaultdict[str, list[str]] = defaultdict(list)
+        for video, commit in sorted(found - named):
+            if commit < oldest:
+                debris[commit].append(video)
+        for commit, videos in debris.items():
+            for some in _chunks(videos):
+                deleted += delta.delete(storage, table.name, _rows_of(some, [commit]))
     return deleted
 
 
@@ -108,11 +106,8 @@ def _commit_chunk(storage: Storage, video_ids: Sequence[str], tables: Mapping[st
     with lake_errors("write the table videos"):
         replaced = delta.retried(lambda: _replace_videos(storage, video_ids, tables[VIDEOS.name]))
     if replaced:
-        predicate = (
-            f"{delta.any_of('video_id', video_ids)} AND {delta.any_of('commit_id', replaced)}"
-        )
         for table in DETAIL_TABLES:
-            delta.delete(storage, table.name, predicate)
+            delta.delete(storage, table.name, _rows_of(video_ids, replaced))
 
 
 def _replace_videos(storage: Storage, video_ids: Sequence[str], rows: Any) -> list[str]:
@@ -131,9 +126,15 @@ def _of_videos(rows: Any, video_ids: Sequence[str]) -> Any:
     return rows.filter(chosen)
 
 
-def _commit_ids(table: Any) -> set[str]:
-    rows = table.to_pyarrow_dataset().to_table(columns=["commit_id"])
-    return set(rows.column("commit_id").unique().to_pylist())
+def _named(table: Any) -> set[tuple[str, str]]:
+    """Return the pairs of video and commit that a table has rows of."""
+    rows = table.to_pyarrow_dataset().to_table(columns=["video_id", "commit_id"])
+    columns = [rows.column(name).to_pylist() for name in ("video_id", "commit_id")]
+    return set(zip(*columns, strict=True))
+
+
+def _rows_of(video_ids: Sequence[str], commit_ids: Sequence[str]) -> str:
+    return f"{delta.any_of('video_id', video_ids)} AND {delta.any_of('commit_id', commit_ids)}"
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

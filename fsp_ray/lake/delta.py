@@ -87,10 +87,28 @@ def replace(delta: DeltaTable, rows: Any, predicate: str) -> None:
     write_deltalake(delta, rows, mode="overwrite", predicate=predicate)
 
 
-def delete(storage: Storage, table: str, predicate: str) -> None:
-    """Delete the rows that match."""
+def delete(storage: Storage, table: str, predicate: str) -> int:
+    """Delete the rows that match; return how many they were."""
     with lake_errors(f"write the table {table}"):
-        retried(lambda: open_table(storage, table).delete(predicate))
+        done = retried(lambda: open_table(storage, table).delete(predicate))
+    return int(done["num_deleted_rows"])
+
+
+def compact(storage: Storage, table: str) -> int:
+    """Join a table's small files; return how many they were.
+
+    Raises:
+        CommitFailedError: somebody changed rows meanwhile.
+    """
+    return int(open_table(storage, table).optimize.compact()["numFilesRemoved"])
+
+
+def vacuum(storage: Storage, table: str, kept_hours: int) -> int:
+    """Remove files that no version younger than `kept_hours` needs; return how many."""
+    removed = open_table(storage, table).vacuum(
+        kept_hours, dry_run=False, enforce_retention_duration=False
+    )
+    return len(removed)
 
 
 def retried(step: Callable[[], T]) -> T:

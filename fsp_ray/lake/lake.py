@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fsp_ray.core.errors import LakeError
 from fsp_ray.lake import layout
@@ -18,12 +18,16 @@ from fsp_ray.lake.delta import create_tables
 from fsp_ray.lake.demographics import Dimension, demographics
 from fsp_ray.lake.fingerprints import Remembered, is_worth_remembering, load_memory, save_memory
 from fsp_ray.lake.ledger import Ledger, read_ledger
+from fsp_ray.lake.maintenance import KEPT_HOURS, Maintenance, maintain
 from fsp_ray.lake.media import LocalMedia
 from fsp_ray.lake.query import query
 from fsp_ray.lake.rows import Row
 from fsp_ray.lake.sources import OnSkip, SourceVideo, list_source, log_skip
 from fsp_ray.lake.staging import collect_staging, staging
 from fsp_ray.lake.storage import Storage
+
+# Delta decodes %XX in a path, takes a backslash for a slash, and refuses the others.
+_NO_PLACE: Final = re.compile(r"%[0-9A-Fa-f]{2}|[\\\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,14 @@ class Lake:
         """
         commit_run(self.storage, run)
 
+    def maintain(self, *, kept_hours: int = KEPT_HOURS) -> Maintenance:
+        """Sweep up what died, join small files, drop files replaced `kept_hours` ago.
+
+        Raises:
+            LakeError: a table can't be read or written.
+        """
+        return maintain(self.storage, kept_hours=kept_hours)
+
     def query(self, sql: str) -> Any:
         """Return the answer to one SELECT over the five tables, as a pyarrow Table.
 
@@ -213,9 +225,9 @@ class Lake:
 
 def _storage(uri: str) -> Storage:
     storage = Storage.of(uri)
-    if re.search(r"%[0-9A-Fa-f]{2}", storage.root):
+    if _NO_PLACE.search(storage.root):
         raise LakeError(
-            f"A lake can't lie at {storage.root}: Delta tables decode %XX in a path.",
-            advice="Choose a path without %.",
+            f"A lake can't lie at {storage.root!r}: Delta tables don't keep such a path apart.",
+            advice="Choose a path of plain UTF-8: no %XX, backslash or control characters.",
         )
     return storage

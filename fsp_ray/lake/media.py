@@ -40,8 +40,9 @@ class LocalMedia:
             VideoError: it is gone, not readable, or no regular file any more.
         """
         try:
-            # Not following a link that came after listing, not waiting for a pipe's writer.
-            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+            # Not following a link that came after listing (listing resolves those that may be
+            # followed), not waiting for a pipe's writer.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             file = os.fdopen(os.open(self.path, flags), "rb")
         except OSError as error:
             raise _unreadable(self.uri, error) from error
