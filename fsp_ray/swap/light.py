@@ -1,0 +1,185 @@
+"""The synthetic texture in the light of the frame."""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fsp_ray.core.face_types import F32, TEXTURE_PX, U8, SourceFace, SyntheticFace
+from fsp_ray.swap.masks import cheek_mask, skin_mask
+from fsp_ray.swap.settings import SwapSettings
+from fsp_ray.synthesis.texels import texel_map, vertex_normals
+
+# The texture codes n = log((T + 4) / (LP(T) + 4)) as 128 + 80 n.
+_CODE_ZERO, _CODE_STEP, _OFFSET = 128.0, 80.0, 4.0
+_HALF_PX: Final = TEXTURE_PX // 2
+_QUARTER_PX: Final = TEXTURE_PX // 4
+# Widths of Gaussians, in texels of the 256² texture.
+_LIGHT_SIGMA: Final = 36.0
+_GRAIN_SIGMA: Final = 2.4
+_WRINKLE_SIGMA: Final = 2.5
+_WRINKLE_LIGHT_SIGMA: Final = 16.0
+_GRAIN_GAIN: Final = (0.25, 1.6)
+_WRINKLE_RATIO: Final = (0.6, 1.5)
+# Share of a new frame in the smoothed light and grain.
+_LIGHT_RATE, _GRAIN_RATE = 0.5, 0.1
+# A change of the mean light beyond this share is a flash or a lamp: followed at once.
+_FLASH: Final = 0.12
+# Skin that is this much darker (log) than the light about it is hair, a shadowed nostril, a frame
+# of spectacles: it says nothing about the light.
+_DARK: Final = 0.35
+_BLIND, _CLEAR = 0.1, 0.5
+_GAIN_STEP: Final = 0.02
+_FAR_PX: Final = 30000.0
+
+
+class TextureLight:
+    """Lights one synthetic face frame by frame; keeps light and grain smooth over time.
+
+    T = eⁿ · (LP(I) + 4) · E − 4: the synthetic face's own ratios, times the frame's low-pass
+    light and tone, times the frame's wrinkles E against the track's mean.
+    """
+
+    def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
+        code = face.texture.astype(np.float32)
+        self._ratio: F32 = np.exp((code - np.float32(_CODE_ZERO)) / np.float32(_CODE_STEP))
+        self._coarse = _blur(self._ratio, _GRAIN_SIGMA)
+        self._own_grain = _cheek_grain(_halve(self._ratio[:, :, 1]))
+        self._mean_grey = _blur(_grey(_halve(source.texture)), _WRINKLE_SIGMA / 2) + _OFFSET
+        self._mean_seen = _halve(source.weight)
+        self._wrinkle_weight = settings.expression_weight
+        self._light: F32 | None = None
+        self._gain: float | None = None
+        self._grained: F32 = self._ratio
+        self._grained_gain = 1.0
+
+    def shade(self, rgb: U8, vertices: F32) -> U8:
+        """Return the lit texture, u8[256, 256, 3].
+
+        Args:
+            rgb: u8[H, W, 3], the frame before anything is drawn on this face.
+            vertices: f32[504, 3], the face and its inner ring in pixels of the frame.
+        """
+        texture, seen = _unwrap_half(rgb, vertices)
+        light = self._follow_light(_low_pass_light(texture, seen))
+        self._follow_grain(texture, seen)
+        lit = _resize(light, _HALF_PX)
+        if self._wrinkle_weight > 0:
+            lit *= self._wrinkles(texture, seen)[:, :, None]
+        shaded = cv2.multiply(_resize(lit, TEXTURE_PX), self._grained)
+        return np.asarray(cv2.convertScaleAbs(np.maximum(shaded - _OFFSET, 0)), np.uint8)
+
+    def _follow_light(self, light: F32) -> F32:
+        """Return the light, smoothed over frames; the first frame and a flash count at once."""
+        if self._light is not None:
+            change = abs(float(light.mean()) / float(self._light.mean()) - 1)
+            rate = np.float32(min(1, max(_LIGHT_RATE, change / _FLASH)))
+            light = np.asarray(self._light + rate * (light - self._light), np.float32)
+        self._light = light
+        return light
+
+    def _follow_grain(self, texture: U8, seen: F32) -> None:
+        """Match the finest detail of the cheeks: a soft or blocky video gets a soft face."""
+        grey = texture[:, :, 1].astype(np.float32) + _OFFSET
+        grain = _cheek_grain(grey / _blur(grey, _WRINKLE_LIGHT_SIGMA / 2), seen)
+        gain = float(np.clip(grain / max(self._own_grain, 1e-4), *_GRAIN_GAIN))
+        self._gain = gain if self._gain is None else self._gain + _GRAIN_RATE * (gain - self._gain)
+        # Remade only when the eye could tell.
+        if abs(self._gain - self._grained_gain) > _GAIN_STEP:
+            self._grained_gain = self._gain
+            fine = self._ratio - self._coarse
+            grained = self._coarse + np.float32(self._gain) * fine
+            self._grained = np.asarray(grained, np.float32)
+
+    def _wrinkles(self, texture: U8, seen: F32) -> F32:
+        """Return f32[128, 128]: how the frame's fine shadows differ from the track's mean."""
+        now = _blur(_grey(texture), _WRINKLE_SIGMA / 2) + _OFFSET
+        ratio = now / self._mean_grey
+        known = seen * self._mean_seen
+        smooth = _blur(np.asarray(ratio * known, np.float32), _WRINKLE_LIGHT_SIGMA / 2)
+        smooth /= np.maximum(_blur(known, _WRINKLE_LIGHT_SIGMA / 2), 1e-3)
+        local = np.clip(ratio / np.maximum(smooth, 1e-3), *_WRINKLE_RATIO)
+        kept = np.float32(1) + np.float32(self._wrinkle_weight) * known * (local - np.float32(1))
+        return np.asarray(kept, np.float32)
+
+
+def _unwrap_half(rgb: U8, vertices: F32) -> tuple[U8, F32]:
+    """Return every other texel of the frame's texture, and how well each is seen."""
+    vertex, share = _half_texels()
+    normal = vertex_normals(vertices)[:, 2]
+    seen = np.clip((normal - _BLIND) / (_CLEAR - _BLIND), 0, 1)
+    place = np.clip(vertices[:, :2] - np.float32(0.5), -_FAR_PX, _FAR_PX)
+    x, y, weight = ((np.take(column, vertex) * share).sum(axis=0) for column in (*place.T, seen))
+    texture = cv2.remap(rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    height, width = rgb.shape[:2]
+    inside = (x >= -1) & (y >= -1) & (x <= width) & (y <= height)
+    return np.asarray(texture, np.uint8), weight * inside
+
+
+@functools.cache
+def _half_texels() -> tuple[npt.NDArray[np.int64], F32]:
+    texels = texel_map()
+    shape = (3, TEXTURE_PX, TEXTURE_PX)
+    vertex = np.ascontiguousarray(texels.vertex.reshape(shape)[:, ::2, ::2])
+    return vertex, np.ascontiguousarray(texels.share.reshape(shape)[:, ::2, ::2])
+
+
+def _low_pass_light(texture: U8, seen: F32) -> F32:
+    """Return LP(I) + 4 over the skin, f32[64, 64, 3], spread to where no skin is seen.
+
+    A normalised Gaussian, done twice: the second time without what is far darker than its
+    surroundings.
+    """
+    small = cv2.resize(texture, (_QUARTER_PX, _QUARTER_PX), interpolation=cv2.INTER_AREA)
+    image = small.astype(np.float32) + _OFFSET
+    weight = _resize(seen * _half_skin(), _QUARTER_PX) + np.float32(1e-4)
+    light = _normalised_blur(image, weight)
+    shadow = np.log(_grey(image) / _grey(light))
+    weight *= np.clip(2 + shadow / _DARK, 0, 1)
+    return _normalised_blur(image, weight + np.float32(1e-5))
+
+
+def _normalised_blur(image: F32, weight: F32) -> F32:
+    sigma = _LIGHT_SIGMA * _QUARTER_PX / TEXTURE_PX
+    stacked = np.dstack([image * weight[:, :, None], weight])
+    blurred = cv2.GaussianBlur(stacked, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(blurred[:, :, :3] / np.maximum(blurred[:, :, 3:], 1e-9), np.float32)
+
+
+@functools.cache
+def _half_skin() -> F32:
+    return _halve(skin_mask())
+
+
+@functools.cache
+def _half_cheeks() -> F32:
+    return _halve(cheek_mask())
+
+
+def _cheek_grain(relative: F32, seen: F32 | None = None) -> float:
+    """Return the standard deviation of the finest band on the cheeks, f32[128, 128] given."""
+    weight = _half_cheeks() if seen is None else _half_cheeks() * seen
+    fine = relative - _blur(relative, _GRAIN_SIGMA / 2)
+    total = max(float(weight.sum()), 1e-6)
+    return float(np.sqrt((weight * fine * fine).sum() / total))
+
+
+def _halve(image: npt.NDArray[np.generic]) -> F32:
+    return np.ascontiguousarray(image[::2, ::2], np.float32)
+
+
+def _grey(image: npt.NDArray[np.generic]) -> F32:
+    return np.asarray(image, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def _blur(image: F32, sigma: float) -> F32:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
+
+
+def _resize(image: F32, side_px: int) -> F32:
+    resized = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32)

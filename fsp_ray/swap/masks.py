@@ -1,0 +1,91 @@
+"""Which part of the texture is put on, and which part of it is plain skin: drawn once in UV."""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+import cv2
+import numpy as np
+
+from fsp_ray.core.face_types import F32, TEXTURE_PX, U8
+from fsp_ray.synthesis.topology import (
+    FACE_OVAL,
+    INNER_LIP_LOWER,
+    INNER_LIP_UPPER,
+    LEFT_BROW,
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    OUTER_LIP_LOWER,
+    OUTER_LIP_UPPER,
+    RIGHT_BROW,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    load_topology,
+)
+
+# Texels a face width, about: the middle of the texture is the front view.
+_TEXELS_PER_FACE: Final = 200
+# Over lids and lips the synthetic skin comes in fast, or the source's own contours show double.
+_RIM_TEXELS: Final = 3
+_SUBPIXEL_BITS: Final = 4
+
+_LEFT_EYE: Final = (*LEFT_EYE_UPPER, *LEFT_EYE_LOWER[-2:0:-1])
+_RIGHT_EYE: Final = (*RIGHT_EYE_UPPER, *RIGHT_EYE_LOWER[-2:0:-1])
+_INNER_LIPS: Final = (*INNER_LIP_UPPER, *INNER_LIP_LOWER[-2:0:-1])
+_OUTER_LIPS: Final = (*OUTER_LIP_UPPER, *OUTER_LIP_LOWER[-2:0:-1])
+# Cheeks between eye, nose and jaw: skin that is hardly ever hidden.
+_CHEEKS: Final = ((50, 101, 36, 205, 187, 123), (280, 330, 266, 425, 411, 352))
+
+
+def opacity(feather: float) -> U8:
+    """Return u8[256, 256], how much of the synthetic texture covers the source, 255 for all.
+
+    Soft inside of the oval over `feather` face widths; nothing over eyes and the inner mouth.
+    """
+    face = _filled(FACE_OVAL)
+    width = max(1.0, feather * _TEXELS_PER_FACE)
+    soft = np.clip(_distance_inside(face) / width, 0, 1)
+    # A smooth step has no visible crease at either end.
+    soft = soft * soft * (3 - 2 * soft)
+    holes = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE) | _filled(_INNER_LIPS)
+    soft *= np.clip(_distance_inside(1 - holes) / _RIM_TEXELS, 0, 1)
+    return np.round(255 * soft).astype(np.uint8)
+
+
+@functools.cache
+def skin_mask() -> F32:
+    """Return f32[256, 256], 1 on plain skin: no brows, eyes or lips, nor the oval's rim."""
+    features = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE) | _filled(_OUTER_LIPS)
+    for brow in (LEFT_BROW, RIGHT_BROW):
+        features |= _filled(_hull(brow))
+    features = cv2.dilate(features, np.ones((7, 7), np.uint8))
+    inside = _distance_inside(_filled(FACE_OVAL)) > 8
+    return (inside & (features == 0)).astype(np.float32)
+
+
+@functools.cache
+def cheek_mask() -> F32:
+    """Return f32[256, 256], 1 on both cheeks."""
+    return (_filled(_CHEEKS[0]) | _filled(_CHEEKS[1])).astype(np.float32)
+
+
+def _texels(loop: tuple[int, ...]) -> F32:
+    return load_topology().uv[list(loop)] * np.float32(TEXTURE_PX)
+
+
+def _hull(loop: tuple[int, ...]) -> tuple[int, ...]:
+    order = cv2.convexHull(_texels(loop), returnPoints=False)
+    return tuple(loop[int(i)] for i in np.ravel(order))
+
+
+def _filled(loop: tuple[int, ...]) -> U8:
+    drawn = np.zeros((TEXTURE_PX, TEXTURE_PX), np.uint8)
+    corners = np.round((_texels(loop) - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    cv2.fillPoly(drawn, [corners[:, None]], 1, cv2.LINE_8, _SUBPIXEL_BITS)
+    return drawn
+
+
+def _distance_inside(mask: U8) -> F32:
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance, np.float32)

@@ -1,0 +1,140 @@
+"""How far each point of a face moves to become the synthetic one, the expression left out."""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+import numpy as np
+
+from fsp_ray.core.face_types import F32, NUM_POINTS
+from fsp_ray.faces.geometry import F64
+from fsp_ray.swap.settings import SwapSettings
+from fsp_ray.synthesis.topology import (
+    FACE_OVAL,
+    INNER_LIP_LOWER,
+    INNER_LIP_UPPER,
+    LEFT_BROW,
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    OUTER_LIP_LOWER,
+    OUTER_LIP_UPPER,
+    RIGHT_BROW,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    Region,
+    load_topology,
+)
+
+_SMOOTHING_PASSES: Final = 3
+# Rims that must move as one, or the swap would open eyes and mouths, or shut them.
+_PAIRED_RIMS: Final = (
+    (LEFT_EYE_UPPER, LEFT_EYE_LOWER),
+    (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
+    (INNER_LIP_UPPER, INNER_LIP_LOWER),
+)
+_MOUTH_CORNERS: Final = (61, 291)
+_UPPER_LIP: Final = (*OUTER_LIP_UPPER[1:-1], *INNER_LIP_UPPER[1:-1])
+_LOWER_LIP: Final = (*OUTER_LIP_LOWER[1:-1], *INNER_LIP_LOWER[1:-1])
+# Features are scaled fully from this far inside of the oval, in face widths.
+_FADE: Final = 0.2
+
+
+def displacement(source_shape: F32, synthetic_shape: F32, settings: SwapSettings) -> F32:
+    """Return how each point moves, f32[468, 3], in face widths of the mean shape's frame.
+
+    D = α (I − E Eᵀ)(S_synthetic − S_source): the expression components E are taken out, so that
+    a smile of the source is not mistaken for a trait to be undone. Each shift is bounded, equal
+    on both rims of eyes and inner lips, and smoothed over the mesh.
+    """
+    wanted = (synthetic_shape - source_shape).astype(np.float64).ravel()
+    basis = expression_basis()
+    neutral = (wanted - basis @ (basis.T @ wanted)).reshape(NUM_POINTS, 3)
+    shift = settings.shape_gain * neutral
+    shift += (settings.feature_scale - 1) * _from_middle(source_shape)
+    length = np.linalg.norm(shift, axis=1, keepdims=True)
+    shift *= np.minimum(1, settings.max_shift / np.maximum(length, 1e-9))
+    averaging = _neighbour_average()
+    shift = _pair_rims(shift)
+    for _ in range(_SMOOTHING_PASSES):
+        shift = averaging @ shift
+    return _pair_rims(shift).astype(np.float32)
+
+
+@functools.cache
+def expression_basis() -> F64:
+    """Return E, f64[1404, 8]: orthonormal directions in which expressions move the mesh.
+
+    Smooth fields over the mean shape, after the action units of Ekman and Friesen's Facial
+    Action Coding System (1978): jaw drop, lip corners out, up and one-sided, lips apart, brows
+    up and together, lids. No one's measured expressions go into them.
+    """
+    shape = load_topology().mean_shape.astype(np.float64)
+    left, right = _MOUTH_CORNERS
+    fields = [
+        _jaw_drop(shape),
+        _bump(shape, left, 0.13, (-1, -0.2, 0.4)) + _bump(shape, right, 0.13, (1, -0.2, 0.4)),
+        _bump(shape, left, 0.16, (0, -1, 0.2)) + _bump(shape, right, 0.16, (0, -1, 0.2)),
+        _bump(shape, left, 0.16, (0, -1, 0.2)) - _bump(shape, right, 0.16, (0, -1, 0.2)),
+        _near(shape, _UPPER_LIP, 0.03, (0, -1, 0)) + _near(shape, _LOWER_LIP, 0.03, (0, 1, 0)),
+        _near(shape, (*LEFT_BROW, *RIGHT_BROW), 0.08, (0, -1, 0)),
+        _bump(shape, 55, 0.09, (1, 0.5, 0)) + _bump(shape, 285, 0.09, (-1, 0.5, 0)),
+        _near(shape, (*LEFT_EYE_UPPER[2:-2], *RIGHT_EYE_UPPER[2:-2]), 0.03, (0, 1, 0)),
+    ]
+    orthonormal, _ = np.linalg.qr(np.stack([field.ravel() for field in fields], axis=1))
+    return orthonormal
+
+
+def _bump(shape: F64, at: int, width: float, toward: tuple[float, float, float]) -> F64:
+    """Return a Gaussian field of a width about one point."""
+    squared = ((shape - shape[at]) ** 2).sum(axis=1, keepdims=True)
+    return np.exp(-squared / (2 * width**2)) * np.array(toward)
+
+
+def _near(
+    shape: F64, loop: tuple[int, ...], width: float, toward: tuple[float, float, float]
+) -> F64:
+    """Return a field that falls off with the distance from a loop of points."""
+    squared = ((shape[:, None] - shape[list(loop)]) ** 2).sum(axis=2).min(axis=1)
+    return np.exp(-squared / (2 * width**2))[:, None] * np.array(toward)
+
+
+def _jaw_drop(shape: F64) -> F64:
+    """Return the field of a jaw that opens: full at the chin and lower lip, none at the ears."""
+    parting = shape[[INNER_LIP_UPPER[5], INNER_LIP_LOWER[5]], 1].mean()
+    below = np.clip((shape[:, 1] - parting) / 0.04 + 0.5, 0, 1)
+    central = np.clip((0.5 - np.abs(shape[:, 0])) / 0.3, 0, 1)
+    return (below * central)[:, None] * np.array([0, 1, 0.3])
+
+
+def _from_middle(shape: F32) -> F64:
+    """Return each point's place about the face's middle, faded to nothing at the oval."""
+    points = shape.astype(np.float64)
+    oval = points[list(FACE_OVAL)]
+    gap = np.sqrt(((points[:, None, :2] - oval[:, :2]) ** 2).sum(axis=2)).min(axis=1)
+    share = np.clip(gap / _FADE, 0, 1)
+    middle = points[[*_MOUTH_CORNERS, LEFT_EYE_UPPER[0], RIGHT_EYE_UPPER[0]]].mean(axis=0)
+    return share[:, None] * (points - middle) * np.array([1, 1, 0])
+
+
+def _pair_rims(shift: F64) -> F64:
+    paired = shift.copy()
+    for upper, lower in _PAIRED_RIMS:
+        mean = (shift[list(upper)] + shift[list(lower)]) / 2
+        paired[list(upper)] = mean
+        paired[list(lower)] = mean
+    return paired
+
+
+@functools.cache
+def _neighbour_average() -> F64:
+    """Return f64[468, 468]: half the point itself, half the mean of its neighbours."""
+    triangles = load_topology().of(Region.SKIN, Region.EYE, Region.MOUTH)
+    adjacent = np.zeros((NUM_POINTS, NUM_POINTS))
+    for first, second in ((0, 1), (1, 2), (2, 0)):
+        adjacent[triangles[:, first], triangles[:, second]] = 1
+        adjacent[triangles[:, second], triangles[:, first]] = 1
+    degree = adjacent.sum(axis=1, keepdims=True)
+    # Points that no triangle uses stay as they are.
+    mean = np.where(degree > 0, adjacent / np.maximum(degree, 1), np.eye(NUM_POINTS))
+    return (np.eye(NUM_POINTS) + mean) / 2
