@@ -15,7 +15,7 @@ _MAX_OVERSAMPLING: Final = 8
 
 
 def cut_chips(rgb: U8, matrices: F64, chip_px: int) -> U8:
-    """Return u8[M, chip_px, chip_px, 3], black outside of the frame.
+    """Return u8[M, chip_px, chip_px, 3]; the frame's border goes on outside of it.
 
     Args:
         rgb: u8[H, W, 3].
@@ -29,7 +29,9 @@ def cut_chips(rgb: U8, matrices: F64, chip_px: int) -> U8:
         factor = int(np.clip(np.floor(1 / max(scale, 1e-6)), 1, _MAX_OVERSAMPLING))
         enlarged = to_pixel_index((matrix * factor)[None])[0]
         side = chip_px * factor
-        cut: Any = cv2.warpAffine(rgb, enlarged, (side, side), flags=cv2.INTER_LINEAR)
+        cut: Any = cv2.warpAffine(
+            rgb, enlarged, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         if factor > 1:
             cut = cv2.resize(cut, (chip_px, chip_px), interpolation=cv2.INTER_AREA)
         chip[:] = cut

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from fsp_ray.core.errors import PackError
 from fsp_ray.models.convert import CONVERTERS
@@ -194,17 +194,24 @@ def _read_installed(name: str, entry: ModelEntry) -> bytes | None:
     """Return the converted file, None where there is none; PackError where it was altered."""
     folder = _folder(name, entry)
     try:
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        recorded = _recorded_hash(folder)
         data = (folder / _MODEL).read_bytes()
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise PackError(f"{folder} can't be read.", advice=_advice(name)) from error
-    if record.get("sha256") != _hash(data):
+    if recorded != _hash(data):
         raise PackError(
             f"{folder / _MODEL} was altered since it was installed.", advice=_advice(name)
         )
     return data
+
+
+def _recorded_hash(folder: Path) -> str:
+    record: object = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+    if not isinstance(record, dict):
+        raise ValueError("a record is a JSON object")  # noqa: TRY004 - as json.loads has it
+    return str(cast("dict[str, object]", record).get("sha256"))
 
 
 def _describe(name: str, entry: ModelEntry, data: bytes) -> InstalledModel:
