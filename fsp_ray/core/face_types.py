@@ -240,29 +240,39 @@ class TrackSummary:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One human in one video: soft attributes only."""
+    """One human in one video: soft attributes only.
+
+    Attributes:
+        track_ids: the trajectories, by time.
+        age_years, gender, gender_confidence: what was read, all three None where no look at the
+            face was good enough to read anything: no table holds a guess.
+    """
 
     person_id: str
     video_id: str
     track_ids: tuple[str, ...]
-    age_years: float
-    gender: Gender
-    gender_confidence: float
+    age_years: float | None
+    gender: Gender | None
+    gender_confidence: float | None
 
     def __post_init__(self) -> None:
+        if not self.track_ids:
+            raise ValueError("a person has at least one track")
+        if self.age_years is None or self.gender is None or self.gender_confidence is None:
+            if (self.age_years, self.gender, self.gender_confidence) != (None, None, None):
+                raise ValueError("age, gender and its confidence are read together or not at all")
+            return
         if not 0 <= self.age_years <= MAX_AGE_YEARS:
             raise ValueError(f"age_years must lie in 0..{MAX_AGE_YEARS:.0f}")
         if self.gender not in GENDERS:
             raise ValueError(f"gender must be one of {GENDERS}")
         if not 0.5 <= self.gender_confidence <= 1:
             raise ValueError("gender_confidence is the winner's share: .5 to 1")
-        if not self.track_ids:
-            raise ValueError("a person has at least one track")
 
     @property
-    def age_group(self) -> str:
+    def age_group(self) -> str | None:
         """The age group's name."""
-        return age_group(self.age_years)
+        return None if self.age_years is None else age_group(self.age_years)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

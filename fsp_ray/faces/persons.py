@@ -16,15 +16,6 @@ from fsp_ray.faces.geometry import box_size, iou
 F64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-UNKNOWN_AGE_YEARS: Final = 35.0
-"""Stands for an age that could not be read: the middle of the adult groups."""
-
-UNKNOWN_CONFIDENCE: Final = 0.5
-"""`gender_confidence` of a person of whom nothing could be read, and of nobody else."""
-
-_READ_CONFIDENCE: Final = 0.51
-_UNKNOWN_GENDER: Final[Gender] = "female"
-
 # Where one track takes over from another: at most so many frames apart or together, in one place.
 _ADJACENT_FRAMES: Final = 12
 _SAME_PLACE_IOU: Final = 0.3
@@ -39,10 +30,9 @@ class PersonAttributes:
     """What was read of a person.
 
     Attributes:
-        age_years: weighted median over the frontal views; 35 where nothing could be read.
+        age_years: weighted median over the frontal views.
         gender: weighted majority.
-        gender_confidence: the winner's share, over .5 to 1; exactly .5 where nothing could be
-            read, so that `gender_confidence > 0.5` in a query keeps the persons that were.
+        gender_confidence: the winner's share, 0.5 to 1.
     """
 
     age_years: float
@@ -50,8 +40,8 @@ class PersonAttributes:
     gender_confidence: float
 
 
-def aggregate(summaries: Sequence[TrackSummary]) -> PersonAttributes:
-    """Return what the views of a person's tracks say together.
+def aggregate(summaries: Sequence[TrackSummary]) -> PersonAttributes | None:
+    """Return what the views of a person's tracks say together; None where there are no views.
 
     Side views count only where there is no frontal one: the estimators were not made for them.
 
@@ -68,12 +58,12 @@ def aggregate(summaries: Sequence[TrackSummary]) -> PersonAttributes:
     if (usable & frontal).any():
         usable &= frontal
     if not usable.any():
-        return PersonAttributes(UNKNOWN_AGE_YEARS, _UNKNOWN_GENDER, UNKNOWN_CONFIDENCE)
+        return None  # nothing was read, and a default in a table would pass for a reading
     share = float(np.average(female[usable], weights=weight[usable]))
     return PersonAttributes(
         age_years=float(np.clip(_weighted_median(age[usable], weight[usable]), 0, 120)),
         gender="female" if share >= 0.5 else "male",
-        gender_confidence=float(np.clip(max(share, 1 - share), _READ_CONFIDENCE, 1)),
+        gender_confidence=min(max(share, 1 - share), 1.0),
     )
 
 

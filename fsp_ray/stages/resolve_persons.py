@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fsp_ray.core import ids
-from fsp_ray.core.config import Replace
 from fsp_ray.core.face_types import Person, SourceFace, SyntheticFace, TrackSummary
 from fsp_ray.core.protocols import FaceGenerator
 from fsp_ray.core.video_types import VideoInfo
@@ -29,9 +28,8 @@ def resolve_persons(
     planned: PlannedVideo,
     staging: Staging,
     *,
-    generator: FaceGenerator,
+    generator: FaceGenerator | None,
     same_person_distance: float,
-    replace: Replace,
     secret: bytes,
 ) -> ResolvedVideo:
     """Link the tracks of a video into persons and choose their faces; the plan is staged.
@@ -39,9 +37,8 @@ def resolve_persons(
     Args:
         planned: the video; all of its shards are analysed.
         staging: holds the summaries, gets the plan.
-        generator: makes the faces.
+        generator: makes the faces; None covers everybody instead.
         same_person_distance: of the matcher that made the embeddings.
-        replace: `cover` chooses no faces.
         secret: the run's; with it the same person_id gives the same face, without it none.
     """
     watch = Stopwatch()
@@ -56,7 +53,7 @@ def resolve_persons(
     with watch.part("generate"):
         faces = (
             _choose_faces(planned, staging, persons, by_track, generator, secret)
-            if replace == "synthetic"
+            if generator
             else {}
         )
     header = _header(planned.info, persons, by_track)
@@ -97,9 +94,9 @@ def _person(video_id: str, number: int, tracks: Sequence[TrackSummary]) -> Perso
         person_id=ids.person_id(video_id, number),
         video_id=video_id,
         track_ids=tuple(track.track_id for track in tracks),
-        age_years=read.age_years,
-        gender=read.gender,
-        gender_confidence=read.gender_confidence,
+        age_years=read.age_years if read else None,
+        gender=read.gender if read else None,
+        gender_confidence=read.gender_confidence if read else None,
     )
 
 
@@ -114,8 +111,8 @@ def _choose_faces(
     faces: dict[str, tuple[SyntheticFace, SourceFace]] = {}
     for person in persons:
         source = _source_face(planned, staging, [by_track[t] for t in person.track_ids])
-        if source is None:  # never seen well enough: the cover will do
-            continue
+        if source is None or person.age_years is None or person.gender is None:
+            continue  # never seen well enough: the cover will do
         rng = person_rng(secret, person.person_id)
         face = generator.generate(person.person_id, person.age_years, person.gender, source, rng)
         faces[person.person_id] = (face, source)

@@ -54,10 +54,10 @@ def _person_row(info: VideoInfo, person: Person, tracks: Sequence[TrackCounts], 
         "last_seen_s": info.seconds(max(t.last_pts for t in tracks)) + frame_s,
         "visible_s": num_frames * frame_s,
         "num_frames": num_frames,
-        "age_years": round(person.age_years, 1),
+        "age_years": _rounded(person.age_years, 1),
         "age_group": person.age_group,
         "gender": person.gender,
-        "gender_confidence": round(person.gender_confidence, 3),
+        "gender_confidence": _rounded(person.gender_confidence, 3),
         "median_face_px": _weighted(tracks, "median_face_px"),
         "replaced": "synthetic" if any(t.swapped_frames for t in tracks) else "cover",
     }
@@ -125,3 +125,7 @@ def _weighted(tracks: Sequence[TrackCounts], name: str) -> float:
     """Mean of a track's figure over its frames."""
     total = sum(t.num_frames for t in tracks)
     return round(sum(getattr(t, name) * t.num_frames for t in tracks) / total, 4)
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

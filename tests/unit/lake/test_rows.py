@@ -62,7 +62,7 @@ def test_settings_become_json(run_row: Make) -> None:
         ("age_years", float("inf")),
         ("age_years", "30"),
         ("age_years", True),
-        ("age_years", None),
+        ("visible_s", None),
         ("age_group", "25-35"),
         ("gender", "Female"),
         ("gender_confidence", 0.4),
