@@ -120,6 +120,7 @@ class ShardTracker:
 
     def finish(self) -> tuple[Track, ...]:
         """Return all tracks, each with an entry for every frame from its first to its last."""
+        self._close_shot()
         faces = [t for t in (*self._done, *self._live) if t.is_face()]
         tracks: list[Track] = []
         for face in sorted(faces, key=lambda t: t.number):
@@ -154,8 +155,10 @@ class ShardTracker:
         )
 
     def _step(self, rgb: U8) -> None:
-        self._frame += 1
         cut = self._cuts.push(rgb)
+        if cut:
+            self._close_shot()
+        self._frame += 1
         if cut:
             self._start_shot()
         if len(self._history) * rgb.nbytes > _HISTORY_BYTES and len(self._history) > 1:
@@ -168,6 +171,11 @@ class ShardTracker:
         if cut or self._last_detection < 0 or due or self._frame in self._recheck:
             self._detect(rgb)
         self._retire()
+
+    def _close_shot(self) -> None:
+        """Detect in a shot's last frame: a face may have come up since the last detection."""
+        if self._history and self._last_detection < self._frame:
+            self._detect(self._history[-1])
 
     def _start_shot(self) -> None:
         for face in self._live:
@@ -213,7 +221,7 @@ class ShardTracker:
         fits = fit_from_meshes(self._landmarker, rgb, meshes, gaps)
         for (face, _, _), sighting in zip(sources, fits, strict=True):
             if sighting is not None:
-                face.add(frame, sighting)
+                face.refine(frame, sighting)
 
     def _drop_duplicates(self, frame: int) -> None:
         """Where two meshes came to lie on one face, keep the older; the other one is hidden."""
@@ -317,12 +325,12 @@ class ShardTracker:
         active = [face for face in faces if face.mesh_at(self._frame) is not None]
         oldest = self._frame - len(self._history) + 1
         for frame in range(self._frame - 1, oldest - 1, -1):
-            active = [face for face in active if frame not in face.sightings]
+            active = [face for face in active if face.mesh_at(frame) is None]
             if not active:
                 return
             self._look(self._history[frame - oldest], frame, active, +1)
             for face in active:
-                if frame in face.sightings and self._taken(frame, face):
+                if face.mesh_at(frame) is not None and self._taken(frame, face):
                     face.drop(frame)
                     face.first_possible = max(face.first_possible, frame + 1)
             active = [f for f in active if f.first_possible <= frame]
