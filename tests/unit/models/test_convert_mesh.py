@@ -10,10 +10,9 @@ from fsp_ray.models.convert.mesh import convert_mesh
 from fsp_ray.models.convert.tflite_reader import TfliteGraph
 
 
-def windows(x, size, strides, *, fill):
-    """Return [out_h, out_w, size_h, size_w, C] of SAME- or VALID-padded x [H, W, C]."""
+def windows(x, size, strides):
+    """Return [out_h, out_w, size_h, size_w, C] of x [H, W, C]."""
     view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(0, 1))
-    assert fill is not None
     return view[:: strides[0], :: strides[1]].transpose(0, 1, 3, 4, 2)
 
 
@@ -37,7 +36,7 @@ def interpret(data: bytes, image):
             fill = -np.inf if layer.kind == "MAX_POOL_2D" else 0.0
             if layer.options.Padding() == tflite.Padding.SAME:
                 x = pad_same(x, size, strides, fill)
-            seen = windows(x, size, strides, fill=fill)
+            seen = windows(x, size, strides)
         if layer.kind == "CONV_2D":
             y = np.tensordot(seen, operands[0], axes=([2, 3, 4], [1, 2, 3])) + operands[1]
         elif layer.kind == "DEPTHWISE_CONV_2D":
