@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fsp_ray.cli.options import JsonOption, LakeArgument
-from fsp_ray.cli.rows import RowFormat, print_rows
+from fsp_ray.cli.rows import RowFormat, print_answer
 from fsp_ray.core.errors import SettingsError
 
 DEFAULT_K = 5
@@ -67,4 +67,4 @@ def print_demographics(
         )
     day = None if since is None else since.date()
     answer = Lake.open(lake).demographics(by=columns, since=day, k=k)
-    print_rows(answer.column_names, answer.to_pylist(), fmt)
+    print_answer(answer, fmt)

@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from fsp_ray import __version__
-from fsp_ray.cli import anonymize, demo, demographics, doctor, look, query
+from fsp_ray.cli import anonymize, bench, demo, demographics, doctor, look, query
 from fsp_ray.cli.console import complain
 from fsp_ray.cli.exits import ExitCode, explain, explain_unexpected
 from fsp_ray.cli.packs import packs_app
@@ -72,6 +72,7 @@ app.command(name="demographics")(demographics.demographics)
 app.add_typer(packs_app, name="packs")
 app.command(name="look", hidden=True)(look.look)
 app.command(name="doctor")(doctor.doctor)
+app.command(name="bench")(bench.bench)
 
 
 def run(arguments: Sequence[str]) -> int:

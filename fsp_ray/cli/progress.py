@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from fsp_ray.cli.console import duration, err
 from fsp_ray.core.progress import Phase, Progress, ProgressListener
@@ -56,7 +57,8 @@ class PlainListener:
         line = describe(progress)
         due = now_s >= self._next_s or progress.phase == "done" or bool(progress.message)
         if due and line != self._last:
-            self._console.print(f"[{duration(progress.elapsed_s)}] {line}", soft_wrap=True)
+            told = Text(f"[{duration(progress.elapsed_s)}] {line}")
+            self._console.print(told, soft_wrap=True)
             self._next_s = now_s + PLAIN_EVERY_S
             self._last = line
 
@@ -82,6 +84,10 @@ def listener() -> Generator[ProgressListener]:
     if not console.is_terminal:
         yield PlainListener(console)
         return
-    columns = (SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.description}"))
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=24),
+        TextColumn("{task.description}", markup=False),
+    )
     with Bar(*columns, console=console, transient=True) as bar:
         yield LiveListener(bar)

@@ -10,7 +10,7 @@ import typer
 
 from fsp_ray.cli.console import note, plural
 from fsp_ray.cli.options import JsonOption, LakeArgument
-from fsp_ray.cli.rows import RowFormat, print_rows
+from fsp_ray.cli.rows import RowFormat, named_apart, print_answer
 from fsp_ray.core.errors import SettingsError
 
 
@@ -48,7 +48,7 @@ def query(
 
     answer = Lake.open(lake).query(sql)
     if output is None:
-        print_rows(answer.column_names, answer.to_pylist(), RowFormat(fmt))
+        print_answer(answer, RowFormat(fmt))
         return
     _write_parquet(answer, output)
     note(f"{plural(answer.num_rows, 'row')} written to {output}")
@@ -58,6 +58,7 @@ def _write_parquet(answer: Any, path: Path) -> None:
     import pandas as pd  # noqa: PLC0415 - takes a second
 
     try:  # Arrow's own types keep whole numbers whole where values are missing
-        answer.to_pandas(types_mapper=pd.ArrowDtype).to_parquet(path, index=False)
+        table = answer.rename_columns(named_apart(answer.column_names))
+        table.to_pandas(types_mapper=pd.ArrowDtype).to_parquet(path, index=False)
     except OSError as error:
         raise SettingsError(f"Can't write {path}: {error.strerror or error}.") from error

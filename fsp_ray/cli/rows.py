@@ -7,6 +7,8 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from itertools import count
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -23,6 +25,22 @@ class RowFormat(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+
+
+def print_answer(answer: Any, fmt: RowFormat) -> None:
+    """Print a pyarrow Table, as a lake answers."""
+    columns = named_apart(answer.column_names)
+    print_rows(columns, answer.rename_columns(columns).to_pylist(), fmt)
+
+
+def named_apart(names: Sequence[str]) -> list[str]:
+    """Return the names with `_2`, `_3` … where one comes again, as joined tables' may."""
+    apart: list[str] = []
+    for name in names:
+        tries = (f"{name}_{number}" for number in count(2))
+        free = (other for other in tries if other not in apart and other not in names)
+        apart.append(next(free) if name in apart else name)
+    return apart
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Row], fmt: RowFormat) -> None:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from fsp_ray.core.config import VideoLimits
-from fsp_ray.core.errors import SettingsError
+from fsp_ray.core.errors import FailureReason, SettingsError, VideoError
 from fsp_ray.core.face_types import U8
 from fsp_ray.core.protocols import MediaSource
 from fsp_ray.core.video_types import VideoInfo
@@ -98,8 +98,14 @@ def strip(
 
 
 def _rows(pair: Pair, info: VideoInfo, places: Sequence[int], width_px: int) -> tuple[U8, U8, U8]:
-    before = [_fit(rgb, width_px) for rgb in _pick(pair.source, info, places)]
     published = _probe(pair.published)
+    if published.num_frames != info.num_frames:
+        raise VideoError(
+            FailureReason.VERIFY,
+            f"{pair.published.uri} has {published.num_frames} frames, not the {info.num_frames}"
+            f" of {pair.source.uri}.",
+        )
+    before = [_fit(rgb, width_px) for rgb in _pick(pair.source, info, places)]
     after = [_fit(rgb, width_px) for rgb in _pick(pair.published, published, places)]
     times = ", ".join(f"{place / float(info.frame_rate):.1f}" for place in places)
     text = f"{pair.label}   original over published, at {times} s"
@@ -108,7 +114,7 @@ def _rows(pair: Pair, info: VideoInfo, places: Sequence[int], width_px: int) -> 
 
 
 def _pick(media: MediaSource, info: VideoInfo, places: Sequence[int]) -> Iterator[U8]:
-    """Yield the frames of these numbers, which ascend; a video too short gives fewer."""
+    """Yield the frames of these numbers, which ascend."""
     left = list(places)
     number = 0
     with closing(decode(media, info, batch_frames=_BATCH_FRAMES)) as batches:  # pyright: ignore[reportArgumentType] - a generator

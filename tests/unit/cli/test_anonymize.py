@@ -134,9 +134,7 @@ def test_our_errors_are_a_message_and_advice(
 
 
 @pytest.mark.parametrize("error", [ValueError("odd\nand long"), KeyError("x"), MemoryError()])
-def test_the_unforeseen_is_one_line(
-    job: FakeJob, fsp: Fsp, source: str, error: Exception
-) -> None:
+def test_the_unforeseen_is_one_line(job: FakeJob, fsp: Fsp, source: str, error: Exception) -> None:
     job.answer = error
     code, out, err = fsp("anonymize", source, "lake")
     assert (code, out) == (1, "")
