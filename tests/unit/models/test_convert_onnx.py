@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -69,6 +69,7 @@ def test_files_that_need_no_conversion_stay_as_they_are(source, converted, name)
     np.testing.assert_allclose(converted(name).run(batch)["probabilities"], expected, atol=1e-5)
 
 
+@settings(deadline=None)
 @given(
     rows=st.integers(1, 5),
     columns=st.integers(1, 40),
@@ -93,6 +94,8 @@ def test_every_value_is_scaled_by_its_own_block(rows, columns, block_size, axis,
             assert got[row, column] == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
+# No deadline: making a session takes as long as the machine is busy.
+@settings(deadline=None, max_examples=40)
 @given(slope=st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=6))
 def test_rewritten_prelu_bends_every_channel_by_its_slope(slope):
     slopes = np.array(slope, np.float32)
