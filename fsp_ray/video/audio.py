@@ -35,7 +35,7 @@ class Sound:
 
 
 def pick_sound(media: Media) -> Sound | None:
-    """Return the main audio stream, or None; opens it for reading.
+    """Return the main audio stream, or None; from here on, that is what is read of the file.
 
     Raises:
         VideoError: UNSUPPORTED if it can't even be decoded.
@@ -51,6 +51,8 @@ def pick_sound(media: Media) -> Sound | None:
             advice="Publish it without sound (--audio drop).",
         )
     best.discard = Discard.default
+    # Its packets need not even be read where there is an index.
+    media.video.discard = Discard.all
     return Sound(best, codec in COPIED)
 
 

@@ -31,6 +31,7 @@ OPEN_TIMEOUT_S: Final = 60.0
 READ_TIMEOUT_S: Final = 60.0
 _BUFFER_BYTES: Final = 1 << 18
 _MAX_STREAMS: Final = 64
+_MAX_PIXELS: Final = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,12 @@ def open_container(file: BinaryIO, name: str) -> InputContainer:
     Raises:
         VideoError: NOT_A_VIDEO, UNSUPPORTED or UNREADABLE.
     """
-    options = {"protocol_whitelist": "none", "format_whitelist": DEMUXERS}
+    options = {
+        "protocol_whitelist": "none",
+        "format_whitelist": DEMUXERS,
+        # FFmpeg decodes a little to learn what is in a file, before we can look at its sizes.
+        "max_pixels": str(_MAX_PIXELS),
+    }
     with reading(name, otherwise=FailureReason.NOT_A_VIDEO):
         try:
             return av.open(
@@ -142,7 +148,8 @@ def pick_video(container: InputContainer, name: str) -> VideoStream:
     """
     if len(container.streams) > _MAX_STREAMS:
         raise VideoError(
-            FailureReason.LIMIT, f"{name} has {len(container.streams)} streams; 64 are the limit."
+            FailureReason.LIMIT,
+            f"{name} has {len(container.streams)} streams; {_MAX_STREAMS} are the limit.",
         )
     moving = [s for s in container.streams.video if not is_picture(s)]
     if not moving:
@@ -155,11 +162,7 @@ def pick_video(container: InputContainer, name: str) -> VideoStream:
     best = container.streams.best("video")
     video = next((s for s in moving if best is not None and s.index == best.index), moving[0])
     if video.codec_tag in {"encv", "drmi"}:
-        raise VideoError(
-            FailureReason.UNSUPPORTED,
-            f"{name} is encrypted.",
-            advice="Give the video without its copy protection.",
-        )
+        raise _encrypted(name)
     codec = codec_name(video)
     if codec not in VIDEO_CODECS:
         raise VideoError(
@@ -168,6 +171,14 @@ def pick_video(container: InputContainer, name: str) -> VideoStream:
             advice="Convert it to H.264 first.",
         )
     return video
+
+
+def _encrypted(name: str) -> VideoError:
+    return VideoError(
+        FailureReason.UNSUPPORTED,
+        f"{name} is encrypted.",
+        advice="Give the video without its copy protection.",
+    )
 
 
 def codec_name(stream: Stream) -> str:
@@ -193,5 +204,7 @@ def packets(media: Media, stream: Stream, *, flush: bool = False) -> Iterator[Pa
             packet = next(demuxed, None)
         if packet is None:
             return
+        if packet.has_sidedata("encryption_info"):
+            raise _encrypted(media.name)
         if packet.size or flush:
             yield packet

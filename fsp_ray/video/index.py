@@ -66,8 +66,6 @@ def list_frames(media: Media, limits: VideoLimits) -> FrameIndex:
     seen, last, last_duration = 0, -(1 << 63), 0
     for packet in packets(media, media.video):
         seen += 1
-        if packet.has_sidedata("encryption_info"):
-            raise VideoError(FailureReason.UNSUPPORTED, f"{media.name} is encrypted.")
         if not is_shown(packet, codec):
             continue
         if packet.pts is None:

@@ -31,7 +31,7 @@ from fsp_ray.video.audio import (
     start_time,
 )
 from fsp_ray.video.container import Media, name_of, open_media
-from fsp_ray.video.segment import timescale
+from fsp_ray.video.segment import origin_pts, timescale
 
 # NAL units of type 6 (SEI): x264 writes its version and settings into one.
 _STRIP_SEI = "filter_units=remove_types=6"
@@ -188,7 +188,7 @@ def _source_pts(packet: Packet[Any], info: VideoInfo) -> int:
         raise VideoError(
             FailureReason.ENCODE, f"a segment of {name_of(info.uri)} has rounded time stamps."
         )
-    return int(pts)
+    return int(pts) + origin_pts(info)
 
 
 def _video_track(

@@ -37,6 +37,11 @@ def timescale(time_base: Fraction) -> int:
     return ticks
 
 
+def origin_pts(info: VideoInfo) -> int:
+    """Return the source's pts that is time 0 in a segment: 0, but MP4 hides what is before it."""
+    return min(info.start_pts, 0)
+
+
 class SegmentWriter:
     """Writes upright frames of one shard to an H.264 segment, pts as they are in the source.
 
@@ -118,6 +123,7 @@ class SegmentWriter:
 
     def _encode_all(self) -> None:
         ticks = str(timescale(self._info.time_base))
+        origin = origin_pts(self._info)
         with av.open(
             f"file:{self.path}", "w", format="mp4", container_options={"movie_timescale": ticks}
         ) as container:
@@ -128,7 +134,7 @@ class SegmentWriter:
                     if self._given_up.is_set():
                         break
                     frame = to_yuv(pad_even(as_stored(rgb, self._info.rotation)))
-                    frame.pts, frame.time_base = pts, self._info.time_base
+                    frame.pts, frame.time_base = pts - origin, self._info.time_base
                     container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
 

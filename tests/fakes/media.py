@@ -191,3 +191,48 @@ def _add_extras(out: Any, clip: Clip, path: Path) -> Any:
     if path.suffix == ".mkv":
         out.add_attachment("portrait.txt", "text/plain", b"the attachment of Jane Doe")
     return out.add_data_stream("klv") if path.suffix == ".ts" else None
+
+
+_OPEN_X264 = {"x264-params": "open-gop=1:keyint=12:scenecut=0:bframes=3:b-adapt=0"}
+_OPEN_X265 = {
+    "preset": "ultrafast",
+    "x265-params": "open-gop=1:keyint=12:min-keyint=12:bframes=3:b-adapt=0:"
+    "log-level=none:pools=none:frame-threads=1",
+}
+_VFR = [0, 512, 1024, 1300, 1301, 3000, 3512, 9000, *range(9700, 37000, 700)]
+_FRAGMENTS = {"movflags": "frag_keyframe+empty_moov"}
+_TICKS_90K = Fraction(1, 90_000)
+
+CLIPS: dict[str, Clip] = {
+    "plain.mp4": Clip(),
+    "b_frames.mp4": Clip(b_frames=3, audio="aac"),
+    "open_gop.mkv": Clip(b_frames=3, options=_OPEN_X264),
+    "open_gop.ts": Clip(b_frames=3, options=_OPEN_X264, audio="aac"),
+    "intra_refresh.mp4": Clip(options={"x264-params": "intra-refresh=1:keyint=12"}),
+    "hevc_open_gop.mp4": Clip(codec="libx265", options=_OPEN_X265),
+    "hevc_open_gop.ts": Clip(codec="libx265", options=_OPEN_X265),
+    "ten_bit.mkv": Clip(codec="libx265", pix_fmt="yuv420p10le", options=_OPEN_X265),
+    "vp9.webm": Clip(codec="libvpx-vp9", audio="libopus"),
+    "vp8_hidden.webm": Clip(
+        codec="libvpx",
+        options={"deadline": "good", "cpu-used": "4", "auto-alt-ref": "1", "lag-in-frames": "16"},
+    ),
+    "av1.mkv": Clip(codec="libsvtav1", options={"preset": "12", "svtav1-params": "lp=1"}),
+    "stream.ts": Clip(b_frames=2, audio="aac"),
+    "mpeg2.ts": Clip(codec="mpeg2video", b_frames=2, audio="ac3"),
+    "fragments.mp4": Clip(b_frames=2, audio="aac", container_options=_FRAGMENTS),
+    "vfr.mp4": Clip(time_base=Fraction(1, 15_360), pts=_VFR, b_frames=2),
+    "vfr.mkv": Clip(time_base=Fraction(1, 1000), pts=[p // 8 for p in _VFR if p != 1301]),
+    "edit_list.mp4": Clip(
+        time_base=_TICKS_90K, pts=range(-9009, 135_135, 3003), b_frames=2, audio="aac"
+    ),
+    "late_picture.mp4": Clip(
+        time_base=_TICKS_90K, pts=range(40_017, 184_161, 3003), b_frames=2, audio="aac"
+    ),
+    "late_sound.mp4": Clip(b_frames=2, audio="aac", audio_start_s=Fraction(1, 3)),
+    "cut_sound.mp4": Clip(audio="aac", audio_start_s=Fraction(-1)),
+    "ntsc.mov": Clip(time_base=Fraction(1001, 30_000), audio="pcm_s16le"),
+    "mpeg4.avi": Clip(codec="mpeg4", audio="libmp3lame"),
+    "odd.mp4": Clip(width=95, height=63, pix_fmt="yuv444p"),
+    "turned.mp4": Clip(rotation=90, audio="aac", aspect=Fraction(4, 3)),
+}
