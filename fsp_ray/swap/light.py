@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, TEXTURE_PX, U8, SourceFace, SyntheticFace
-from fsp_ray.swap.masks import cheek_mask, skin_mask
+from fsp_ray.swap.detail import Detail
+from fsp_ray.swap.masks import skin_mask
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.texels import texel_map, vertex_normals
 
@@ -20,20 +21,17 @@ _HALF_PX: Final = TEXTURE_PX // 2
 _QUARTER_PX: Final = TEXTURE_PX // 4
 # Widths of Gaussians, in texels of the 256² texture.
 _LIGHT_SIGMA: Final = 36.0
-_GRAIN_SIGMA: Final = 2.4
 _WRINKLE_SIGMA: Final = 2.5
 _WRINKLE_LIGHT_SIGMA: Final = 16.0
-_GRAIN_GAIN: Final = (0.25, 1.6)
 _WRINKLE_RATIO: Final = (0.6, 1.5)
-# Share of a new frame in the smoothed light and grain.
-_LIGHT_RATE, _GRAIN_RATE = 0.5, 0.1
+# Share of a new frame in the smoothed light and sharpness.
+_LIGHT_RATE, _DETAIL_RATE = 0.5, 0.1
 # A change of the mean light beyond this share is a flash or a lamp: followed at once.
 _FLASH: Final = 0.12
 # Skin that is this much darker (log) than the light about it is hair, a shadowed nostril, a frame
 # of spectacles: it says nothing about the light.
 _DARK: Final = 0.35
 _BLIND, _CLEAR = 0.1, 0.5
-_GAIN_STEP: Final = 0.02
 _FAR_PX: Final = 30000.0
 
 
@@ -46,54 +44,42 @@ class TextureLight:
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
         code = face.texture.astype(np.float32)
-        self._ratio: F32 = np.exp((code - np.float32(_CODE_ZERO)) / np.float32(_CODE_STEP))
-        self._coarse = _blur(self._ratio, _GRAIN_SIGMA)
-        self._own_grain = _cheek_grain(_halve(self._ratio[:, :, 1]))
+        ratio = np.exp((code - np.float32(_CODE_ZERO)) / np.float32(_CODE_STEP))
+        self._detail = Detail(np.asarray(ratio, np.float32))
         self._mean_grey = _blur(_grey(_halve(source.texture)), _WRINKLE_SIGMA / 2) + _OFFSET
         self._mean_seen = _halve(source.weight)
         self._wrinkle_weight = settings.expression_weight
         self._light: F32 | None = None
-        self._gain: float | None = None
-        self._grained: F32 = self._ratio
-        self._grained_gain = 1.0
 
-    def shade(self, rgb: U8, vertices: F32) -> U8:
-        """Return the lit texture, u8[256, 256, 3].
+    def shade(self, rgb: U8, vertices: F32, side_px: int) -> U8:
+        """Return the lit texture, u8[side, side, 3].
 
         Args:
             rgb: u8[H, W, 3], the frame before anything is drawn on this face.
             vertices: f32[504, 3], the face and its inner ring in pixels of the frame.
+            side_px: of the texture wanted; a small face needs a small one.
         """
         texture, seen = _unwrap_half(rgb, vertices)
-        light = self._follow_light(_low_pass_light(texture, seen))
-        self._follow_grain(texture, seen)
+        light, change = self._follow_light(_low_pass_light(texture, seen))
         lit = _resize(light, _HALF_PX)
+        relative = (texture[:, :, 1] + np.float32(_OFFSET)) / lit[:, :, 1]
+        self._detail.follow(np.asarray(relative, np.float32), seen, max(_DETAIL_RATE, change))
         if self._wrinkle_weight > 0:
             lit *= self._wrinkles(texture, seen)[:, :, None]
-        shaded = cv2.multiply(_resize(lit, TEXTURE_PX), self._grained)
+        shaded = cv2.multiply(_resize(lit, side_px), self._detail.ratio(side_px))
         return np.asarray(cv2.convertScaleAbs(np.maximum(shaded - _OFFSET, 0)), np.uint8)
 
-    def _follow_light(self, light: F32) -> F32:
-        """Return the light, smoothed over frames; the first frame and a flash count at once."""
-        if self._light is not None:
-            change = abs(float(light.mean()) / float(self._light.mean()) - 1)
-            rate = np.float32(min(1, max(_LIGHT_RATE, change / _FLASH)))
-            light = np.asarray(self._light + rate * (light - self._light), np.float32)
-        self._light = light
-        return light
+    def _follow_light(self, light: F32) -> tuple[F32, float]:
+        """Return the light smoothed over frames, and how sudden its change was, 0..1.
 
-    def _follow_grain(self, texture: U8, seen: F32) -> None:
-        """Match the finest detail of the cheeks: a soft or blocky video gets a soft face."""
-        grey = texture[:, :, 1].astype(np.float32) + _OFFSET
-        grain = _cheek_grain(grey / _blur(grey, _WRINKLE_LIGHT_SIGMA / 2), seen)
-        gain = float(np.clip(grain / max(self._own_grain, 1e-4), *_GRAIN_GAIN))
-        self._gain = gain if self._gain is None else self._gain + _GRAIN_RATE * (gain - self._gain)
-        # Remade only when the eye could tell.
-        if abs(self._gain - self._grained_gain) > _GAIN_STEP:
-            self._grained_gain = self._gain
-            fine = self._ratio - self._coarse
-            grained = self._coarse + np.float32(self._gain) * fine
-            self._grained = np.asarray(grained, np.float32)
+        The first frame and a flash count at once.
+        """
+        if self._light is None:
+            self._light = light
+        change = abs(float(light.mean()) / float(self._light.mean()) - 1) / _FLASH
+        rate = np.float32(min(1, max(_LIGHT_RATE, change)))
+        self._light = np.asarray(self._light + rate * (light - self._light), np.float32)
+        return self._light, min(1, max(0, change - 1))
 
     def _wrinkles(self, texture: U8, seen: F32) -> F32:
         """Return f32[128, 128]: how the frame's fine shadows differ from the track's mean."""
@@ -153,19 +139,6 @@ def _normalised_blur(image: F32, weight: F32) -> F32:
 @functools.cache
 def _half_skin() -> F32:
     return _halve(skin_mask())
-
-
-@functools.cache
-def _half_cheeks() -> F32:
-    return _halve(cheek_mask())
-
-
-def _cheek_grain(relative: F32, seen: F32 | None = None) -> float:
-    """Return the standard deviation of the finest band on the cheeks, f32[128, 128] given."""
-    weight = _half_cheeks() if seen is None else _half_cheeks() * seen
-    fine = relative - _blur(relative, _GRAIN_SIGMA / 2)
-    total = max(float(weight.sum()), 1e-6)
-    return float(np.sqrt((weight * fine * fine).sum() / total))
 
 
 def _halve(image: npt.NDArray[np.generic]) -> F32:

@@ -70,6 +70,15 @@ def cheek_mask() -> F32:
     return (_filled(_CHEEKS[0]) | _filled(_CHEEKS[1])).astype(np.float32)
 
 
+@functools.cache
+def feature_mask() -> F32:
+    """Return f32[256, 256], 1 on the face with brows, nose and lips, without eyes and mouth."""
+    holes = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE) | _filled(_INNER_LIPS)
+    holes = cv2.dilate(holes, np.ones((5, 5), np.uint8))
+    inside = _distance_inside(_filled(FACE_OVAL)) > 16
+    return (inside & (holes == 0)).astype(np.float32)
+
+
 def _texels(loop: tuple[int, ...]) -> F32:
     return load_topology().uv[list(loop)] * np.float32(TEXTURE_PX)
 

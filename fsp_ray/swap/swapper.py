@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import cv2
 import numpy as np
@@ -10,27 +10,27 @@ import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace, SyntheticFace
 from fsp_ray.core.protocols import SwapSession
+from fsp_ray.swap.layers import Layers, draw_layers
 from fsp_ray.swap.light import TextureLight
 from fsp_ray.swap.masks import opacity
 from fsp_ray.swap.pose import check_mesh, fit_pose
-from fsp_ray.swap.raster import Window, affine_coefficients, evaluate, paint_triangles
+from fsp_ray.swap.raster import Window
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.swap.shape import displacement
 from fsp_ray.synthesis.topology import (
     FACE_OVAL,
     NUM_RING,
     TEXTURED_VERTICES,
-    Region,
-    load_topology,
-    signed_areas,
     with_rings,
 )
 
 # The inner ring goes most of the way with the face, the outer one stays: background bends
 # between the two, and nothing moves beyond.
 _INNER_RING_SHARE: Final = 0.8
-# Above this width the maps are drawn at half the resolution, from twice it at a third, ...
-_FULL_MAP_PX: Final = 110
+_SUBPIXEL_BITS: Final = 4
+# Textures for small, middling and large faces: read at a quarter of their own resolution, a
+# texture would glitter.
+_SIDES_PX: Final = (64, 128, TEXTURE_PX)
 _DEFAULT: Final = SwapSettings()
 
 
@@ -45,20 +45,6 @@ class MeshSwapper:
         return MeshSwapSession(face, source, self._settings)
 
 
-class _Layers(NamedTuple):
-    """What is drawn at each pixel of a window.
-
-    Attributes:
-        shift: f32[h, w, 2], from the pixel to where the frame is read.
-        texel: f32[h, w, 2], where the texture is read.
-        visible: u8[h, w], 255 where the front of the face is seen.
-    """
-
-    shift: F32
-    texel: F32
-    visible: U8
-
-
 class MeshSwapSession:
     """One synthetic face over one track; holds what is smoothed from frame to frame."""
 
@@ -66,8 +52,7 @@ class MeshSwapSession:
         self._source_shape = source.shape
         self._displacement = displacement(source.shape, face.shape, settings)
         self._light = TextureLight(face, source, settings)
-        self._opacity = opacity(settings.feather)
-        self._feather = settings.feather
+        self._opacity = {side: _shrunk(opacity(settings.feather), side) for side in _SIDES_PX}
 
     def apply(self, rgb: U8, points: F32) -> None:
         """Put the face on, in place.
@@ -83,78 +68,68 @@ class MeshSwapSession:
         pose = fit_pose(self._source_shape, points)
         read = with_rings(points)
         drawn = self._moved(read, points, pose)
-        step = _map_step(points)
-        window = _window(drawn, rgb.shape, step)
-        texture = self._light.shade(rgb, read[:TEXTURED_VERTICES])
-        layers = _draw_layers(read, drawn, window, step)
-        self._composite(rgb, window, drawn, layers, texture)
+        width = float(np.ptp(points[:, 0]))
+        side = next((side for side in _SIDES_PX if width < side / 2), TEXTURE_PX)
+        layers = draw_layers(read, drawn, rgb.shape)
+        texture = self._light.shade(rgb, read[:TEXTURED_VERTICES], side)
+        picture = _warp(rgb, layers)
+        self._blend(picture, layers, drawn, texture)
+        _paste(rgb, picture, layers.window, drawn)
 
     def _moved(self, vertices: F32, points: F32, pose: npt.NDArray[np.float64]) -> F32:
         shift = (self._displacement @ pose.T).astype(np.float32)
         oval = shift[list(FACE_OVAL)] * np.float32(_INNER_RING_SHARE)
         return vertices + np.concatenate([shift, oval, np.zeros_like(oval)])
 
-    def _composite(self, rgb: U8, window: Window, drawn: F32, layers: _Layers, texture: U8) -> None:
-        height, width = window.shape
-        x = layers.shift[:, :, 0] + np.arange(window.left, window.right, dtype=np.float32)
-        y = layers.shift[:, :, 1]
-        y = y + np.arange(window.top, window.bottom, dtype=np.float32)[:, None]
-        warped = cv2.remap(rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        u, v = layers.texel[:, :, 0], layers.texel[:, :, 1]
+    def _blend(self, picture: U8, layers: Layers, drawn: F32, texture: U8) -> None:
+        """Lay the texture over the warped window, in place."""
+        part = _face_part(layers, drawn)
+        uv, visible = layers.texels(part)
+        side = len(texture)
+        u, v = (uv[:, :, i] * np.float32(side) - np.float32(0.5) for i in (0, 1))
         skin = cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        cover = cv2.remap(self._opacity, u, v, cv2.INTER_LINEAR)
-        share = np.minimum(cover, layers.visible).astype(np.float32) / np.float32(255)
-        blended = cv2.blendLinear(skin, warped, share, 1 - share)
-        touched = np.zeros((height, width), np.uint8)
-        rim = drawn[NUM_POINTS + NUM_RING :, :2] - (window.left, window.top)
-        cv2.fillPoly(touched, [np.round(16 * (rim - 0.5)).astype(np.int32)[:, None]], 1, 8, 4)
-        top, left = max(window.top, 0), max(window.left, 0)
-        bottom, right = min(window.bottom, rgb.shape[0]), min(window.right, rgb.shape[1])
-        inner = (
-            slice(top - window.top, bottom - window.top),
-            slice(left - window.left, right - window.left),
-        )
-        view = rgb[top:bottom, left:right]
-        np.copyto(view, blended[inner], where=touched[inner].astype(np.bool_)[:, :, None])
+        opacity_here = cv2.remap(self._opacity[side], u, v, cv2.INTER_LINEAR)
+        share = np.minimum(opacity_here, visible).astype(np.float32) / np.float32(255)
+        step = layers.step
+        view = picture[step * part.top : step * part.bottom, step * part.left : step * part.right]
+        view[:] = cv2.blendLinear(skin, view, share, np.float32(1) - share)
 
 
-def _map_step(points: F32) -> int:
-    width = float(np.ptp(points[:, 0]))
-    return max(1, int(np.ceil(width / _FULL_MAP_PX)))
+def _shrunk(image: U8, side_px: int) -> U8:
+    small = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
-def _window(vertices: F32, shape: tuple[int, ...], step: int) -> Window:
-    """Return the part of the frame that the outer ring reaches, in whole steps."""
-    low = np.floor(vertices[:, :2].min(axis=0)).astype(int)
-    high = np.ceil(vertices[:, :2].max(axis=0)).astype(int)
-    left, top = max(int(low[0]), 0), max(int(low[1]), 0)
-    right, bottom = min(int(high[0]), shape[1]), min(int(high[1]), shape[0])
+def _warp(rgb: U8, layers: Layers) -> U8:
+    """Return the window with the source's face bent to its new shape."""
+    window, shift = layers.window, layers.shift()
+    x = shift[:, :, 0] + np.arange(window.left, window.right, dtype=np.float32)
+    y = shift[:, :, 1] + np.arange(window.top, window.bottom, dtype=np.float32)[:, None]
+    warped = cv2.remap(rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)
+
+
+def _face_part(layers: Layers, drawn: F32) -> Window:
+    """Return the part of the maps that holds the face without its rings."""
+    origin = (layers.window.left, layers.window.top)
+    places = (drawn[:NUM_POINTS, :2] - origin) / layers.step
+    low = np.floor(places.min(axis=0)).astype(int) - 1
+    high = np.ceil(places.max(axis=0)).astype(int) + 1
+    height, width = layers.maps.shape[:2]
+    left, right = np.clip([int(low[0]), int(high[0])], 0, width)
+    top, bottom = np.clip([int(low[1]), int(high[1])], 0, height)
     if left >= right or top >= bottom:
         raise ValueError("the mesh lies outside of the frame")
-    return Window(left, top, right + (left - right) % step, bottom + (top - bottom) % step)
+    return Window(int(left), int(top), int(right), int(bottom))
 
 
-def _draw_layers(read: F32, drawn: F32, window: Window, step: int) -> _Layers:
-    mesh = load_topology()
-    origin = np.array([window.left, window.top], np.float32)
-    corners = (drawn[mesh.triangles][:, :, :2] - origin) / np.float32(step)
-    texel = np.clip(mesh.uv, -0.5, 1.5) * np.float32(TEXTURE_PX) - np.float32(0.5)
-    values = np.concatenate([read[:, :2] - drawn[:, :2], texel], axis=1)[mesh.triangles]
-    face = mesh.region <= Region.MOUTH
-    front = face & (signed_areas(drawn, mesh.triangles) > 0)
-    # Rings first, then what looks away, then the face from far to near.
-    depth = drawn[mesh.triangles, 2].mean(axis=1)
-    rank = np.where(front, 3, np.where(face, 2, np.where(mesh.region == Region.INNER_RING, 1, 0)))
-    order = np.lexsort((-depth, rank))
-    height, width = window.shape
-    painted = paint_triangles(corners, order, (height // step, width // step))
-    maps = evaluate(painted, affine_coefficients(corners, values))
-    seen = np.concatenate([[False], front]).astype(np.uint8) * np.uint8(255)
-    visible = cv2.blur(cv2.erode(np.take(seen, painted), np.ones((3, 3), np.uint8)), (3, 3))
-    size = (width, height)
-    shift, uv = np.ascontiguousarray(maps[:, :, :2]), np.ascontiguousarray(maps[:, :, 2:])
-    return _Layers(
-        shift=np.asarray(cv2.resize(shift, size, interpolation=cv2.INTER_LINEAR), np.float32),
-        texel=np.asarray(cv2.resize(uv, size, interpolation=cv2.INTER_LINEAR), np.float32),
-        visible=np.asarray(cv2.resize(visible, size, interpolation=cv2.INTER_LINEAR), np.uint8),
-    )
+def _paste(rgb: U8, picture: U8, window: Window, drawn: F32) -> None:
+    """Write the window back, within the outer ring only."""
+    bottom, right = min(window.bottom, rgb.shape[0]), min(window.right, rgb.shape[1])
+    view = rgb[window.top : bottom, window.left : right]
+    height, width = view.shape[:2]
+    touched = np.zeros((height, width), np.uint8)
+    rim = drawn[NUM_POINTS + NUM_RING :, :2] - (window.left, window.top)
+    fixed = np.round((rim - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    cv2.fillPoly(touched, [fixed[:, None]], 1, cv2.LINE_8, _SUBPIXEL_BITS)
+    np.copyto(view, picture[:height, :width], where=touched[:, :, None].astype(np.bool_))
