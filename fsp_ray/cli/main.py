@@ -17,6 +17,7 @@ from fsp_ray import __version__
 from fsp_ray.cli import anonymize, bench, demo, demographics, doctor, look, query
 from fsp_ray.cli.console import complain
 from fsp_ray.cli.exits import ExitCode, explain, explain_unexpected
+from fsp_ray.cli.faces import faces_app
 from fsp_ray.cli.packs import packs_app
 from fsp_ray.core.errors import FspError
 
@@ -70,6 +71,7 @@ app.command(name="anonymize")(anonymize.anonymize)
 app.command(name="query")(query.query)
 app.command(name="demographics")(demographics.demographics)
 app.add_typer(packs_app, name="packs")
+app.add_typer(faces_app, name="faces")
 app.command(name="look", hidden=True)(look.look)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="bench")(bench.bench)
