@@ -44,7 +44,7 @@ def pick_sound(media: Media) -> Sound | None:
     if best is None:
         return None
     codec = codec_name(best)
-    if best.codec_tag == "enca" or not codec:
+    if not codec or best.codec_tag == "enca":
         raise VideoError(
             FailureReason.UNSUPPORTED,
             f"{media.name} has sound of a kind that can't be read.",
@@ -103,7 +103,6 @@ def add_sound_stream(out: OutputContainer, sound: Sound) -> AudioStream:
     """Add the published audio stream: the source's parameters, or an AAC encoder's."""
     if sound.copied:
         stream: Any = out.add_stream_from_template(sound.stream)
-        stream.metadata.clear()
         return stream
     source: Any = sound.stream.codec_context
     rate = source.sample_rate if source.sample_rate in _AAC_RATES else 48_000

@@ -19,7 +19,8 @@ from fsp_ray.core.video_types import UNSPECIFIED, ColorTags, VideoInfo
 
 _TO_RGB: Final = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _TO_YUV: Final = Interpolation.AREA
-_RGB_MATRIX: Final = 0
+RGB_MATRIX: Final = 0
+BT709_MATRIX: Final = 1
 # Matrix coefficients of ITU-T H.273 that swscale knows, as it calls them.
 _MATRICES: Final = {
     1: Colorspace.ITU709,
@@ -43,7 +44,7 @@ def check_matrix(tags: ColorTags, name: str) -> None:
     Raises:
         VideoError: UNSUPPORTED.
     """
-    if tags.matrix not in {*_MATRICES, _RGB_MATRIX, UNSPECIFIED}:
+    if tags.matrix not in {*_MATRICES, RGB_MATRIX, UNSPECIFIED}:
         raise VideoError(
             FailureReason.UNSUPPORTED,
             f"{name} has colours of a kind that is not read (matrix {tags.matrix} of H.273).",
@@ -54,8 +55,11 @@ def check_matrix(tags: ColorTags, name: str) -> None:
 def matrix_of(info: VideoInfo) -> Colorspace:
     """Return the matrix to convert with; where none is given, the one that players assume.
 
-    Untagged video is BT.709 from 1280 columns or 577 rows on, else BT.601, as mpv takes it.
+    Untagged video is BT.709 from 1280 columns or 577 rows on, else BT.601, as mpv takes it. RGB
+    video has no matrix, and is published in BT.709.
     """
+    if info.color.matrix == RGB_MATRIX:
+        return Colorspace.ITU709
     if info.color.matrix in _MATRICES:
         return _MATRICES[info.color.matrix]
     high = max(info.width, info.height) >= 1280 or min(info.width, info.height) > 576

@@ -161,9 +161,9 @@ def pick_video(container: InputContainer, name: str) -> VideoStream:
     # FFmpeg's choice weighs size and frame count; it falls back on the first.
     best = container.streams.best("video")
     video = next((s for s in moving if best is not None and s.index == best.index), moving[0])
-    if video.codec_tag in {"encv", "drmi"}:
-        raise _encrypted(name)
     codec = codec_name(video)
+    if codec and video.codec_tag in {"encv", "drmi"}:
+        raise _encrypted(name)
     if codec not in VIDEO_CODECS:
         raise VideoError(
             FailureReason.UNSUPPORTED,

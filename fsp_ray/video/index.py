@@ -93,8 +93,9 @@ def over_limit(name: str, what: str) -> VideoError:
 
 
 def _check_count(media: Media, seen: int, shown: int) -> None:
-    # Of the others, AVI and Matroska among them, the number is a guess or off by one.
-    announced = media.video.frames if "mp4" in media.container.format.name else 0
+    # The index after edit lists, which the header's number leaves out. Only MP4's index is whole:
+    # those of AVI and Matroska are a guess, off by one, or of keyframes alone.
+    announced = len(media.video.index_entries) if "mp4" in media.container.format.name else 0
     if seen < announced:
         raise VideoError(
             FailureReason.TRUNCATED,

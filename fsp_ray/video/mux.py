@@ -109,15 +109,15 @@ def _write(
     first = stack.enter_context(_open_segment(segments[0]))
     video: Any = out.add_stream_from_template(first.streams.video[0], opaque=True)
     strip = BitStreamFilterContext(_STRIP_SEI, first.streams.video[0], video)
-    video.metadata.clear()
     video.time_base = info.time_base
     if info.rotation:
         video.set_display_rotation(-info.rotation)
     tracks: list[Iterator[tuple[Fraction, Packet[Any]]]] = []
     zero = info.start_pts
-    if media is not None and sound is not None:
+    start = _sound_start(source) if sound is not None else None
+    if media is not None and sound is not None and start is not None:
         stream = add_sound_stream(out, sound)
-        zero = _zero(info, media, sound, source)
+        zero = _zero(info, start)
         tracks.append(_sound_track(media, sound, stream, zero * info.time_base))
     tracks.insert(0, _video_track(segments, info, order, zero, video, strip))
     for _, packet in heapq.merge(*tracks, key=lambda timed: timed[0]):
@@ -134,19 +134,21 @@ def _open_segment(path: Path) -> InputContainer:
     )
 
 
-def _zero(info: VideoInfo, media: Media, sound: Sound, source: MediaSource) -> int:
+def _sound_start(source: MediaSource) -> Fraction | None:
+    """Return when the sound starts, in seconds, or None if there is none to hear."""
+    with open_media(source) as media:
+        sound = pick_sound(media)
+        return start_time(media, sound) if sound is not None else None
+
+
+def _zero(info: VideoInfo, sound_start: Fraction) -> int:
     """Return the source's pts that becomes time 0: where the earlier of picture and sound starts.
 
     Sound that starts before 0 or before the picture by an encoder's delay keeps that as an edit.
     """
-    with open_media(source) as again:
-        other = pick_sound(again)
-        start = start_time(again, other) if other is not None else None
-    if start is None:
-        return info.start_pts
     lead = info.start_pts * info.time_base
-    start = max(start, min(Fraction(0), lead))
-    return min(info.start_pts, int(start // info.time_base))
+    heard = max(sound_start, min(Fraction(0), lead))
+    return min(info.start_pts, int(heard // info.time_base))
 
 
 def _read_pts(segments: Sequence[Path], info: VideoInfo) -> npt.NDArray[np.int64]:
@@ -230,11 +232,16 @@ def _sound_track(
 ) -> Iterator[tuple[Fraction, Packet[Any]]]:
     """Yield the packets of the sound, from `zero` seconds on."""
     made = sound_packets(media, sound) if sound.copied else encoded_packets(media, sound, stream)
+    last: int | None = None
     for packet in made:
         assert packet.pts is not None
         time_base = packet.time_base
         shift = round(zero / time_base)
         packet.stream = stream
         packet.pts -= shift
+        if last is not None and packet.pts <= last:
+            # Damaged times: MP4 wants them to increase, and every packet is kept.
+            packet.pts = last + 1
+        last = packet.pts
         packet.dts = packet.pts
         yield packet.pts * time_base, packet

@@ -16,14 +16,12 @@ from av.video.stream import VideoStream
 
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.video_types import FrameBatch, VideoInfo
-from fsp_ray.video.color import ToYuv
+from fsp_ray.video.color import BT709_MATRIX, RGB_MATRIX, ToYuv
 from fsp_ray.video.orientation import as_stored, pad_even
 
 # Batches that wait for the encoder: it and the caller's work overlap, and memory stays bounded.
 _QUEUED_BATCHES: Final = 2
 _MIN_TIMESCALE: Final = 10_000
-_RGB_MATRIX: Final = 0
-_BT709: Final = 1
 
 
 def timescale(time_base: Fraction) -> int:
@@ -165,7 +163,7 @@ def add_video_stream(
     context.color_range = 2 if info.color.full_range else 1
     # An RGB source has no matrix of its own to carry on.
     matrix = info.color.matrix
-    context.colorspace = _BT709 if matrix == _RGB_MATRIX else matrix
+    context.colorspace = BT709_MATRIX if matrix == RGB_MATRIX else matrix
     context.color_primaries = info.color.primaries
     context.color_trc = info.color.transfer
     return stream

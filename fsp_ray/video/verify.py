@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
@@ -11,7 +12,7 @@ from fsp_ray.core.config import Audio, VideoLimits
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.protocols import MediaSource
 from fsp_ray.core.video_types import VideoInfo
-from fsp_ray.video.audio import pick_sound, sound_packets, start_time
+from fsp_ray.video.audio import pick_sound, sound_packets
 from fsp_ray.video.container import name_of, open_media
 from fsp_ray.video.decode import MissedFrameError, walk_frames
 from fsp_ray.video.index import list_frames
@@ -21,6 +22,16 @@ from fsp_ray.video.segment import stored_size
 # Rounding to sound samples and to the edit list's ticks, the coarsest of which are 1/10000 s.
 _MAX_SYNC_ERROR_S: Final = Fraction(1, 2000)
 _MAX_ENCODER_DELAY_S: Final = Fraction(3, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """Whether it is copied, its packets and their digest, and when it starts (None: never)."""
+
+    copied: bool = False
+    packets: int = 0
+    digest: str = ""
+    start_s: Fraction | None = None
 
 
 class _LocalFile:
@@ -56,9 +67,10 @@ def verify(path: Path, source: MediaSource, info: VideoInfo, *, audio: Audio) ->
     _check_picture(got, info)
     _check_times(published, got, source, info, limits)
     _check_decodes(published, got, info)
-    _check_streams(published, info, audio)
-    if audio == "keep" and info.has_audio:
-        _check_sound(published, got, source, info)
+    sound = _sound_of(source) if audio == "keep" else _Sound()
+    _check_streams(published, info, sound)
+    if sound.start_s is not None:
+        _check_sound(sound, _sound_of(published), got, info)
 
 
 def _fail(info: VideoInfo, what: str) -> NoReturn:
@@ -105,45 +117,41 @@ def _check_decodes(published: MediaSource, got: VideoInfo, info: VideoInfo) -> N
         _fail(info, f"decodes to {count} frames, not {info.num_frames}")
 
 
-def _check_streams(published: MediaSource, info: VideoInfo, audio: Audio) -> None:
+def _check_streams(published: MediaSource, info: VideoInfo, sound: _Sound) -> None:
     with open_media(published) as media:
         kinds = sorted(stream.type for stream in media.container.streams)
         chapters = media.container.chapters()
-    wanted = ["audio", "video"] if audio == "keep" and info.has_audio else ["video"]
+    wanted = ["audio", "video"] if sound.start_s is not None else ["video"]
     if kinds != wanted:
         _fail(info, f"holds {', '.join(kinds)}, not {' and '.join(wanted)}")
     if chapters:
         _fail(info, "holds chapters")
 
 
-def _check_sound(
-    published: MediaSource, got: VideoInfo, source: MediaSource, info: VideoInfo
-) -> None:
-    copied, here, start_here = _sound_of(source)
-    _, there, start_there = _sound_of(published)
-    if copied and here != there:
+def _check_sound(here: _Sound, there: _Sound, got: VideoInfo, info: VideoInfo) -> None:
+    if here.copied and (here.packets, here.digest) != (there.packets, there.digest):
         _fail(info, "has other sound than the source")
-    if start_here is None or start_there is None:
-        return
-    offset = start_here - info.start_pts * info.time_base
-    error = abs(start_there - got.start_pts * got.time_base - offset)
+    if here.start_s is None or there.start_s is None:
+        _fail(info, "has no sound")
+    offset = here.start_s - info.start_pts * info.time_base
+    error = abs(there.start_s - got.start_pts * got.time_base - offset)
     # An AAC encoder's own delay comes on top where the sound was re-encoded.
-    if error > (_MAX_SYNC_ERROR_S if copied else _MAX_ENCODER_DELAY_S):
+    if error > (_MAX_SYNC_ERROR_S if here.copied else _MAX_ENCODER_DELAY_S):
         _fail(info, f"has its sound {float(error):.4f} s off")
 
 
-def _sound_of(source: MediaSource) -> tuple[bool, tuple[int, str], Fraction | None]:
-    """Return whether it is copied, (packets, digest), and when it starts, in seconds."""
+def _sound_of(source: MediaSource) -> _Sound:
+    """Read all of the sound that is published of a video, or of a published one."""
+    digest, count = hashlib.sha256(), 0
+    start: Fraction | None = None
     with open_media(source) as media:
         sound = pick_sound(media)
         if sound is None:
-            return False, (0, ""), None
-        digest, count = hashlib.sha256(), 0
+            return _Sound()
         for packet in sound_packets(media, sound):
+            if start is None and packet.pts is not None:
+                start = packet.pts * packet.time_base
             digest.update(packet.size.to_bytes(8, "big"))
             digest.update(memoryview(packet))
             count += 1
-    with open_media(source) as media:
-        again = pick_sound(media)
-        start = None if again is None else start_time(media, again)
-    return sound.copied, (count, digest.hexdigest()), start
+    return _Sound(sound.copied, count, digest.hexdigest(), start)

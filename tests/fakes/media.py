@@ -177,6 +177,9 @@ def _write_sound(out: Any, stream: Any, clip: Clip, seconds: float) -> None:
 def _add_extras(out: Any, clip: Clip, path: Path) -> Any:
     if not clip.extras:
         return None
+    for stream in out.streams:
+        stream.metadata["title"] = "the stream of Jane Doe"
+        stream.metadata["handler_name"] = "the handler of Jane Doe"
     out.set_chapters(
         [
             {

@@ -18,6 +18,7 @@ from fsp_ray.core.config import VideoLimits
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.video_types import FrameBatch, VideoInfo
 from fsp_ray.video import decode, plan_shards, probe
+from fsp_ray.video.index import is_shown
 from fsp_ray.video.shards import choose_cuts
 from tests.fakes.media import Clip, LocalFile, write_clip
 
@@ -60,6 +61,13 @@ def test_a_recording_time_that_cannot_be_true_is_none(when: str, tmp_path: Path)
 def test_hidden_frames_are_not_counted(make_clip: MakeClip) -> None:
     assert info_of(make_clip("edit_list.mp4")).num_frames == 45
     assert info_of(make_clip("vp8_hidden.webm")).num_frames == 48
+
+
+def test_hidden_packets_give_no_frame() -> None:
+    assert is_shown(av.Packet(b"\x10\x00\x00"), "vp8")
+    assert not is_shown(av.Packet(b"\x00\x00\x00"), "vp8")
+    assert is_shown(av.Packet(b"\x00\x00\x00"), "h264")
+    assert not is_shown(av.Packet(), "h264")
 
 
 def test_a_single_frame(tmp_path: Path) -> None:

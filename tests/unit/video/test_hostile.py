@@ -236,6 +236,12 @@ def test_mirrored_and_skewed(tmp_path: Path) -> None:
     assert "30 degrees" in str(error)
 
 
+def test_a_codec_that_nobody_knows(plain: Path, tmp_path: Path) -> None:
+    path = tmp_path / "nobody.mp4"
+    path.write_bytes(plain.read_bytes().replace(b"avc1\0\0\0\0", b"zzz1\0\0\0\0"))
+    assert error_of(path).reason in (FailureReason.UNSUPPORTED, FailureReason.NOT_A_VIDEO)
+
+
 def test_unknown_codec(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "rare.avi", Clip(codec="huffyuv", pix_fmt="yuv422p"))
     error = error_of(path)

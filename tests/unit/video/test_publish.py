@@ -122,6 +122,19 @@ def test_recordings_that_start_in_the_middle(
     verify(out, source, info, audio="keep")
 
 
+def test_frames_that_an_edit_list_hides_at_the_end(plain: Path, tmp_path: Path) -> None:
+    raw = bytearray(plain.read_bytes())
+    at = raw.index(b"elst") + 12
+    whole = int.from_bytes(raw[at : at + 4], "big")
+    raw[at : at + 4] = (whole // 2).to_bytes(4, "big")
+    (tmp_path / "in.mp4").write_bytes(raw)
+    source, out = LocalFile(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    info = publish(source, out, target_frames=12)
+    assert info.num_frames in (24, 25)
+    assert len(sums(decode(source, info))) == info.num_frames
+    verify(out, source, info, audio="keep")
+
+
 def payloads(path: Path) -> list[bytes]:
     """Digests of the sound packets that are heard."""
     with av.open(str(path)) as container:
@@ -209,6 +222,13 @@ def test_nothing_else_of_the_source_is_published(name: str, tmp_path: Path) -> N
         assert container.chapters() == []
 
 
+def test_the_last_frame_is_shown_as_long(make_clip: MakeClip, tmp_path: Path) -> None:
+    for name in ("plain.mp4", "vfr.mkv"):
+        out = tmp_path / f"{name}.mp4"
+        info = publish(make_clip(name), out)
+        assert info_of(LocalFile(out)).duration_s == info.duration_s
+
+
 def test_marking_is_written(make_clip: MakeClip, tmp_path: Path) -> None:
     source, out = make_clip("plain.mp4"), tmp_path / "out.mp4"
     info = info_of(source)
@@ -256,6 +276,21 @@ def test_odd_sizes_repeat_the_edge(make_clip: MakeClip, tmp_path: Path) -> None:
     rgb = next(decode(LocalFile(out), got)).rgb[0].astype(int)
     assert np.abs(rgb[:, -1] - rgb[:, -2]).mean() < 6
     assert np.abs(rgb[-1] - rgb[-2]).mean() < 6
+
+
+def test_rgb_video_is_published_in_bt709(tmp_path: Path) -> None:
+    clip = Clip(
+        "libx264rgb", {"crf": "4"}, 192, 128, pix_fmt="rgb24", matrix=0, pts=range(6)
+    )  # fmt: skip
+    source, out = LocalFile(write_clip(tmp_path / "in.mkv", clip)), tmp_path / "out.mp4"
+    info = publish(source, out, crf=6)
+    published = info_of(LocalFile(out))
+    assert published.color.matrix == 1
+    first = next(decode(source, info)).rgb.astype(float)
+    second = next(decode(LocalFile(out), published)).rgb.astype(float)
+    want = np.stack([texture(n, 192, 128) for n in range(6)]).astype(float)
+    assert np.abs(first - want).mean() < 2
+    assert np.abs((second - first).mean(axis=(0, 1, 2))).max() < 0.5
 
 
 @pytest.mark.parametrize("full_range", [False, True])
