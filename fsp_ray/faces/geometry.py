@@ -177,6 +177,12 @@ def box_size(xyxy: F32) -> F32:
     return np.sqrt(sides[:, 0] * sides[:, 1])
 
 
+def moved_sizes(before: F32, after: F32) -> float:
+    """Return how far apart the centres of two boxes f32[4] are, in sizes of the second."""
+    shift = (after[:2] + after[2:] - before[:2] - before[2:]) / 2
+    return float(np.hypot(shift[0], shift[1])) / max(float(box_size(after[None])[0]), 1e-3)
+
+
 def iou(first: F32, second: F32) -> F32:
     """Return intersection over union, f32[M, N], of boxes [M, 4] and [N, 4]."""
     inter = _intersection(first, second)

@@ -25,8 +25,10 @@ PRESENCE_GATE: Final = 0.5
 _LEFT_CHEEK, _RIGHT_CHEEK, _FOREHEAD, _CHIN = 234, 454, 10, 152
 _MOUTH: Final = (61, 291)
 _MIN_SIZE_PX: Final = 4.0
-# A frame's worth of change that a head can make, in its own size.
+# What a head can do in a frame, in its own size, and what more in each further one: motion that
+# goes on is seen anew in every frame, so little is added.
 _MAX_SHIFT: Final = 0.45
+_FURTHER_SHIFT: Final = 0.12
 _MAX_GROWTH: Final = 1.35
 _MAX_BENDING: Final = 0.12
 
@@ -69,7 +71,7 @@ def plausible_steps(before: F32, after: F32, num_frames: npt.NDArray[np.int64]) 
     bending = np.sqrt(((fit - after[:, :, :2]) ** 2).sum(axis=2).mean(axis=1)) / old_size
     limit = _MAX_GROWTH**slack
     return np.asarray(
-        (shift < _MAX_SHIFT * slack)
+        (shift < _MAX_SHIFT + _FURTHER_SHIFT * (slack - 1))
         & (growth < limit)
         & (growth > 1 / limit)
         & (bending < _MAX_BENDING * np.sqrt(slack))

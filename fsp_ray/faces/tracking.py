@@ -22,7 +22,7 @@ from fsp_ray.core.protocols import FaceDetector, FaceLandmarker
 from fsp_ray.core.video_types import FrameBatch
 from fsp_ray.faces.cuts import CutFinder
 from fsp_ray.faces.fitting import Sighting, fit_from_detections, fit_from_meshes
-from fsp_ray.faces.geometry import iou
+from fsp_ray.faces.geometry import iou, moved_sizes
 from fsp_ray.faces.matching import affinity, ambiguous, assign, duplicates
 from fsp_ray.faces.plausibility import agrees_with_detection
 from fsp_ray.faces.trajectory import Trajectory
@@ -31,7 +31,7 @@ from fsp_ray.faces.trajectory import Trajectory
 _HISTORY_FRAMES: Final = 32
 _HISTORY_BYTES: Final = 160 << 20
 # After so many frames without a mesh, the old ROI is of no use.
-_MESH_MEMORY_FRAMES: Final = 4
+_MESH_MEMORY_FRAMES: Final = 6
 # Beyond the last evidence, a cover stays on for so many frames more.
 _HOLD_FRAMES: Final = 2
 # A face that is not found again within so many detection rounds begins a new track.
@@ -199,7 +199,7 @@ class ShardTracker:
         frame = self._frame
         followed = [f for f in self._live if self._last_mesh_frame(f) is not None]
         self._look(rgb, frame, followed, -1)
-        self._drop_duplicates(frame)
+        self._end_strays(frame)
         return any(face.last == frame - 1 for face in followed)
 
     def _last_mesh_frame(self, face: Trajectory) -> int | None:
@@ -223,17 +223,25 @@ class ShardTracker:
             if sighting is not None:
                 face.refine(frame, sighting)
 
-    def _drop_duplicates(self, frame: int) -> None:
-        """Where two meshes came to lie on one face, keep the older; the other one is hidden."""
+    def _end_strays(self, frame: int) -> None:
+        """End the faces whose mesh came to lie on another's: their own is hidden."""
         seen = [face for face in self._live if frame in face.sightings]
         boxes = np.array([face.sightings[frame].xyxy for face in seen], np.float32).reshape(-1, 4)
         for i, j in duplicates(boxes):
-            younger = seen[i] if _seniority(seen[i]) < _seniority(seen[j]) else seen[j]
-            if younger.ended or seen[i].ended or seen[j].ended:
-                continue
-            younger.drop(frame)
-            younger.ended = True
-            younger.stop_possible = frame
+            if not (seen[i].ended or seen[j].ended):
+                max(seen[i], seen[j], key=lambda face: face.doubt(frame)).end(frame)
+        for face, box in zip(seen, boxes, strict=True):
+            if not face.ended and self._belongs_to_other(face, box):
+                face.end(frame)
+
+    def _belongs_to_other(self, face: Trajectory, box: F32) -> bool:
+        """Tell whether a face jumped to where another one is due, that is out of sight."""
+        frame = self._frame
+        jump, _ = face.doubt(frame)
+        lost = [f.predicted(frame) for f in self._live if frame not in f.sightings]
+        return jump >= 0.2 and any(
+            _covers(due, box) and moved_sizes(due, box) < jump / 2 for due in lost
+        )
 
     def _detect(self, rgb: U8) -> None:
         frame = self._frame
@@ -336,16 +344,14 @@ class ShardTracker:
             active = [f for f in active if f.first_possible <= frame]
 
     def _taken(self, frame: int, face: Trajectory) -> bool:
+        """Tell whether a face followed back came to lie on another, seen then or just by then."""
         box = face.sightings[frame].xyxy
+        others = [other for other in (*self._live, *self._done) if other is not face]
         return any(
-            _covers(other.sightings[frame].xyxy, box)
-            for other in (*self._live, *self._done)
-            if other is not face and frame in other.sightings
+            near in other.sightings and _covers(other.sightings[near].xyxy, box)
+            for other in others
+            for near in (frame, frame - 1, frame + 1)
         )
-
-
-def _seniority(face: Trajectory) -> tuple[bool, int]:
-    return face.mesh_at(face.last) is not None, face.last - face.first
 
 
 def _covers(known: F32, xyxy: F32) -> bool:

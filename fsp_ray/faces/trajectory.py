@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from fsp_ray.core.face_types import DETECTED, F32, INTERPOLATED, NUM_POINTS, U8, Track
 from fsp_ray.faces.fitting import Sighting
-from fsp_ray.faces.geometry import box_from_points, box_size, head_pose, iou
+from fsp_ray.faces.geometry import box_from_points, box_size, head_pose, iou, moved_sizes
+from fsp_ray.faces.plausibility import agrees_with_detection
 
 # A dip of the net over so few frames, with the face where it was and as it was, is blur or a
 # blink; anything longer may be a hand or a turned head, and is covered instead.
 _MAX_MESH_GAP: Final = 3
 _MESH_GAP_MIN_IOU: Final = 0.55
 _MESH_GAP_MAX_TURN_DEG: Final = 15.0
-# A box that nothing measured grows by this share of its size on each side.
-_UNSURE_MARGIN: Final = 0.06
+# Without a mesh, detections jitter and what lies between them is a guess: the box is this share of
+# its size wider on each side, in every such frame alike, so that the cover does not pulse.
+_UNSURE_MARGIN: Final = 0.12
 
 # A face without one mesh in its whole life is believed if the detector was this sure once, or
 # somewhat sure several times. See the tests and docs: posters, fists and wall patches score less.
@@ -60,6 +62,15 @@ class Trajectory:
         self.last = max(self.last, frame)
         self.sightings[frame] = sighting
 
+    def refine(self, frame: int, followed: Sighting) -> None:
+        """Take a followed mesh; where a detection already gave a box, only if both agree."""
+        known = self.sightings.get(frame)
+        if known is None or followed.points is None:
+            self.add(frame, followed)
+        elif agrees_with_detection(followed.points[None], known.xyxy[None])[0]:
+            detected = replace(followed, det_score=known.det_score, origin=known.origin)
+            self.add(frame, detected)
+
     def drop(self, frame: int) -> None:
         """Take back what was seen in the first or the last frame.
 
@@ -68,6 +79,22 @@ class Trajectory:
         if len(self.sightings) > 1:
             del self.sightings[frame]
             self.first, self.last = min(self.sightings), max(self.sightings)
+
+    def end(self, frame: int) -> None:
+        """Let it stop before a frame in which it strayed onto another face."""
+        self.drop(frame)
+        self.ended = True
+        self.stop_possible = frame
+
+    def doubt(self, frame: int) -> tuple[float, int]:
+        """Return how far it jumped to its place in its last frame, in sizes; then, how young it is.
+
+        Of two faces in one place, the one that did not move is where it was all along.
+        """
+        box = self.sightings[frame].xyxy
+        before = max((f for f in self.sightings if f < frame), default=frame)
+        jump = moved_sizes(self.sightings[before].xyxy, box)
+        return round(jump, 1), -len(self.sightings)
 
     def predicted(self, frame: int) -> F32:
         """Return the box f32[4] to expect in a later frame: half of the last motion goes on."""
@@ -102,7 +129,7 @@ class Trajectory:
         unseen = self.last + 1 if self.missed_after is None else self.missed_after
         stop = min(max(unseen, self.last + 1) + hold_frames, stop_possible)
         start = max(min(self.unsearched_from, self.first) - hold_frames, self.first_possible)
-        return start, max(stop, self.last + 1)
+        return min(start, self.first), max(stop, self.last + 1)
 
     def to_track(self, track_id: str, all_pts: Sequence[int], start: int, stop: int) -> Track:
         """Return the track over frames [start, stop), gaps filled."""
@@ -119,6 +146,8 @@ class Trajectory:
             if sighting.points is not None:
                 points[i], presence[i] = sighting.points, sighting.presence
         _bridge_meshes(xyxy, points, presence, origin)
+        unsure = presence <= 0
+        xyxy[unsure] = _widen(xyxy[unsure])
         pts = np.array(all_pts[start:stop], dtype=np.int64)
         return Track(track_id, pts, xyxy, points, presence, det_score, origin)
 
@@ -128,11 +157,15 @@ def _fill_boxes(
     known: np.ndarray[tuple[int], np.dtype[np.int64]],
     boxes: F32,
 ) -> F32:
-    """Interpolate between known boxes, hold the outer ones, and widen where nothing measured."""
-    filled = np.stack([np.interp(frames, known, boxes[:, k]) for k in range(4)], axis=1)
-    distance = np.abs(frames[:, None] - known[None]).min(axis=1)
-    margin = _UNSURE_MARGIN * np.minimum(distance, 3) * box_size(filled.astype(np.float32))
-    return (filled + margin[:, None] * np.array([-1, -1, 1, 1])).astype(np.float32)
+    """Interpolate between known boxes, and hold the outer ones."""
+    return np.stack([np.interp(frames, known, boxes[:, k]) for k in range(4)], axis=1).astype(
+        np.float32
+    )
+
+
+def _widen(xyxy: F32) -> F32:
+    margin = np.float32(_UNSURE_MARGIN) * box_size(xyxy)[:, None]
+    return (xyxy + margin * np.array([-1, -1, 1, 1])).astype(np.float32)
 
 
 def _bridge_meshes(xyxy: F32, points: F32, presence: F32, origin: U8) -> None:
