@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import av
 import av.error
@@ -34,7 +35,8 @@ from fsp_ray.video.container import Media, name_of, open_media
 from fsp_ray.video.segment import origin_pts, timescale
 
 # NAL units of type 6 (SEI): x264 writes its version and settings into one.
-_STRIP_SEI = "filter_units=remove_types=6"
+_STRIP_SEI: Final = "filter_units=remove_types=6"
+_MAX_SAMPLE_S: Final = Fraction(1, 8000)
 
 
 def mux(
@@ -73,8 +75,10 @@ def mux(
         except (av.error.FFmpegError, OSError) as error:
             raise VideoError(
                 FailureReason.ENCODE,
-                f"the published file of {name_of(info.uri)} can't be written: {error}.",
-                advice="Check the space left for staging.",
+                f"the published file of {name_of(info.uri)} can't be written: "
+                f"{error.strerror or type(error).__name__}.",
+                advice="Check the space left for staging; if the sound is damaged, drop it "
+                "(--audio drop).",
             ) from error
         part.replace(out)
     finally:
@@ -240,8 +244,9 @@ def _sound_track(
         packet.stream = stream
         packet.pts -= shift
         if last is not None and packet.pts <= last:
-            # Damaged times: MP4 wants them to increase, and every packet is kept.
-            packet.pts = last + 1
+            # Damaged times: MP4 wants them to increase, and every packet is kept. Less than a
+            # sample would be rounded away.
+            packet.pts = last + max(1, math.ceil(_MAX_SAMPLE_S / time_base))
         last = packet.pts
         packet.dts = packet.pts
         yield packet.pts * time_base, packet
