@@ -350,7 +350,7 @@ class ShardTracker:
         return any(
             near in other.sightings and _covers(other.sightings[near].xyxy, box)
             for other in others
-            for near in (frame, frame - 1, frame + 1)
+            for near in (frame, max(frame - 1, self._shot_start), frame + 1)
         )
 
 

@@ -125,12 +125,15 @@ class BestViews:
 
 
 def _values(views: Sequence[View]) -> list[float]:
-    """Return each view's weight, less where its neighbours in time are near."""
+    """Return each view's weight, less where its neighbours in time are near.
+
+    The first and the last one lack a neighbour: without them a track would be known by its end
+    alone.
+    """
     pts = [v.observation.pts for v in views]
     usual = max((pts[-1] - pts[0]) / (len(pts) - 1), 1)
-    gaps = [after - before for before, after in itertools.pairwise(pts)]
-    room = [min(a, b) for a, b in zip([*gaps, gaps[-1]], [gaps[0], *gaps], strict=True)]
+    gaps = [usual * 2, *(after - before for before, after in itertools.pairwise(pts)), usual * 2]
     return [
-        view.weight * min(max(gap / usual, 0.1), 1.0) ** 0.5
-        for view, gap in zip(views, room, strict=True)
+        view.weight * min(max((before + after) / usual / 2, 0.1), 2.0) ** 0.5
+        for view, (before, after) in zip(views, itertools.pairwise(gaps), strict=True)
     ]
