@@ -111,9 +111,16 @@ def draw_layers(read: F32, drawn: F32, frame_shape: tuple[int, ...]) -> Layers:
     painted = paint_triangles(corners, _painters_order(drawn, front), window.shape)
     coefficients = affine_coefficients(corners, values)
     seen = np.concatenate([[False], front]).astype(np.uint8) * np.uint8(255)
-    visible = cv2.blur(cv2.erode(np.take(seen, painted), np.ones((3, 3), np.uint8)), (3, 3))
+    visible = _soft_edged(np.take(seen, painted), 2 * step + 1)
     maps = evaluate(painted, coefficients, step)
-    return Layers(window, step, painted, coefficients, maps, np.asarray(visible, np.uint8))
+    return Layers(window, step, painted, coefficients, maps, visible)
+
+
+def _soft_edged(seen: U8, reach_px: int) -> U8:
+    """Close what a nostril or a lip leaves open in the face, and soften the outline inwards."""
+    closed = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((reach_px, reach_px), np.uint8))
+    small = np.ones((3, 3), np.uint8)
+    return np.asarray(cv2.blur(cv2.erode(closed, small), (3, 3)), np.uint8)
 
 
 def _painters_order(drawn: F32, front: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

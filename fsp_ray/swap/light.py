@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, TEXTURE_PX, U8, SourceFace, SyntheticFace
 from fsp_ray.swap.detail import Detail
-from fsp_ray.swap.masks import skin_mask
+from fsp_ray.swap.masks import feature_mask, skin_mask
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.texels import texel_map, vertex_normals
 
@@ -24,6 +24,7 @@ _LIGHT_SIGMA: Final = 36.0
 _WRINKLE_SIGMA: Final = 2.5
 _WRINKLE_LIGHT_SIGMA: Final = 16.0
 _WRINKLE_RATIO: Final = (0.6, 1.5)
+_TONE_GAIN: Final = (0.5, 1.5)
 # Share of a new frame in the smoothed light and sharpness.
 _LIGHT_RATE, _DETAIL_RATE = 0.5, 0.1
 # A change of the mean light beyond this share is a flash or a lamp: followed at once.
@@ -43,9 +44,9 @@ class TextureLight:
     """
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
-        code = face.texture.astype(np.float32)
-        ratio = np.exp((code - np.float32(_CODE_ZERO)) / np.float32(_CODE_STEP))
-        self._detail = Detail(np.asarray(ratio, np.float32))
+        log_ratio = (face.texture.astype(np.float32) - np.float32(_CODE_ZERO)) / _CODE_STEP
+        log_ratio *= _tone_curve(log_ratio, source)
+        self._detail = Detail(np.exp(log_ratio).astype(np.float32))
         self._mean_grey = _blur(_grey(_halve(source.texture)), _WRINKLE_SIGMA / 2) + _OFFSET
         self._mean_seen = _halve(source.weight)
         self._wrinkle_weight = settings.expression_weight
@@ -91,6 +92,25 @@ class TextureLight:
         local = np.clip(ratio / np.maximum(smooth, 1e-3), *_WRINKLE_RATIO)
         kept = np.float32(1) + np.float32(self._wrinkle_weight) * known * (local - np.float32(1))
         return np.asarray(kept, np.float32)
+
+
+def _tone_curve(log_ratio: npt.NDArray[np.floating], source: SourceFace) -> F32:
+    """Return f32[3], how much more each channel's contrast is to be than it is.
+
+    A warm grade leaves red skin hardly any contrast and blue much: shadows of equal ratios in
+    all channels would look grey in it. Green, which stands for luminance, is left as it is.
+    """
+    texture = _halve(source.texture)
+    seen = _halve(source.weight)
+    light = _resize(_low_pass_light(texture.astype(np.uint8), seen), _HALF_PX)
+    theirs = np.log((texture + np.float32(_OFFSET)) / light)
+    weight = (_halve(feature_mask()) * (seen + np.float32(1e-3)))[:, :, None]
+    spreads = [
+        np.sqrt((weight * values * values).sum(axis=(0, 1)) / weight.sum())
+        for values in (theirs, log_ratio[::2, ::2])
+    ]
+    wanted, own = (spread / max(float(spread[1]), 1e-4) for spread in spreads)
+    return np.clip(wanted / np.maximum(own, 1e-4), *_TONE_GAIN).astype(np.float32)
 
 
 def _unwrap_half(rgb: U8, vertices: F32) -> tuple[U8, F32]:

@@ -20,8 +20,8 @@ class SwapSettings:
 
     shape_gain: float = 2.0
     max_shift: float = 0.14
-    feature_scale: float = 0.94
-    expression_weight: float = 0.5
+    feature_scale: float = 0.92
+    expression_weight: float = 0.4
     feather: float = 0.045
 
     def __post_init__(self) -> None:
