@@ -68,6 +68,7 @@ def finish_video(
         uri = publish(staging.reading("published.mp4"), planned.source.path)
     tracks = tracks_rows(planned.info, ordered, run_id)
     person_rows = persons_rows(planned.info, persons, ordered, run_id)
+    bridged = sum(shard.bridged_faces for shard in ordered)
     row = video_row(planned.source, settings, run_id, status="published", reason="")
     row |= {
         "published_uri": uri,
@@ -80,9 +81,8 @@ def finish_video(
         "frame_rate": float(planned.info.frame_rate),
         "has_audio": planned.info.has_audio and settings.audio == "keep",
         "num_persons": len(persons),
-        "num_faces": sum(t.num_frames for s in ordered for t in s.tracks),
-        "covered_faces": sum(t.covered_frames for s in ordered for t in s.tracks)
-        + sum(s.bridged_faces for s in ordered),
+        "num_faces": sum(t.num_frames for s in ordered for t in s.tracks) + bridged,
+        "covered_faces": sum(t.covered_frames for s in ordered for t in s.tracks) + bridged,
         "finished_at": datetime.now(UTC),
     }
     return VideoResult(planned.source, "published", "", row, person_rows, tracks, watch.seconds())

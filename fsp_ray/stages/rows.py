@@ -21,6 +21,7 @@ def video_row(
     """Return the row of `videos` with all that is known of any video, done or not."""
     return {
         "video_id": source.video_id,
+        "source_path": source.path,
         "source_uri": source.uri,
         "status": status,
         "reason": reason,
@@ -44,16 +45,14 @@ def persons_rows(
 
 
 def _person_row(info: VideoInfo, person: Person, tracks: Sequence[TrackCounts], run_id: str) -> Row:
-    num_frames = sum(t.num_frames for t in tracks)
-    frame_s = 1 / float(info.frame_rate)
     return {
         "video_id": info.video_id,
         "run_id": run_id,
         "person_id": person.person_id,
         "first_seen_s": info.seconds(min(t.start_pts for t in tracks)),
-        "last_seen_s": info.seconds(max(t.last_pts for t in tracks)) + frame_s,
-        "visible_s": num_frames * frame_s,
-        "num_frames": num_frames,
+        "last_seen_s": _end_s(info, max(t.last_pts for t in tracks)),
+        "visible_s": sum(_end_s(info, t.last_pts) - info.seconds(t.start_pts) for t in tracks),
+        "num_frames": sum(t.num_frames for t in tracks),
         "age_years": _rounded(person.age_years, 1),
         "age_group": person.age_group,
         "gender": person.gender,
@@ -65,7 +64,6 @@ def _person_row(info: VideoInfo, person: Person, tracks: Sequence[TrackCounts], 
 
 def tracks_rows(info: VideoInfo, rendered: Sequence[RenderedShard], run_id: str) -> tuple[Row, ...]:
     """Return a row of `tracks` for each trajectory; those cut by a shard border are one again."""
-    frame_s = 1 / float(info.frame_rate)
     return tuple(
         {
             "video_id": info.video_id,
@@ -73,7 +71,7 @@ def tracks_rows(info: VideoInfo, rendered: Sequence[RenderedShard], run_id: str)
             "track_id": track.track_id,
             "person_id": track.person_id,
             "start_s": info.seconds(track.start_pts),
-            "end_s": info.seconds(track.last_pts) + frame_s,
+            "end_s": _end_s(info, track.last_pts),
             "num_frames": track.num_frames,
             "swapped_frames": track.swapped_frames,
             "covered_frames": track.covered_frames,
@@ -89,14 +87,17 @@ def _joined(info: VideoInfo, rendered: Sequence[RenderedShard]) -> Iterator[Trac
     """Join tracks of one person that end and start at the same shard border."""
     frame_pts = 1 / float(info.frame_rate * info.time_base)
     tracks = sorted(
-        (counts for shard in rendered for counts in shard.tracks),
-        key=lambda t: (t.person_id, t.start_pts),
+        ((shard.index, counts) for shard in rendered for counts in shard.tracks),
+        key=lambda item: (item[1].person_id, item[1].start_pts),
     )
     current: TrackCounts | None = None
-    for track in tracks:
+    index = 0
+    for shard_index, track in tracks:
+        index, before = shard_index, index
         if (
             current is not None
             and current.person_id == track.person_id
+            and before + 1 == shard_index  # within a shard, it is a cut that ended the one before
             and 0 < track.start_pts - current.last_pts <= 1.5 * frame_pts
         ):
             current = _join(current, track)
@@ -106,6 +107,11 @@ def _joined(info: VideoInfo, rendered: Sequence[RenderedShard]) -> Iterator[Trac
         current = track
     if current is not None:
         yield current
+
+
+def _end_s(info: VideoInfo, last_pts: int) -> float:
+    """End of a frame; of a video of uneven frames, by their mean length, but not beyond its end."""
+    return min(info.seconds(last_pts) + 1 / float(info.frame_rate), info.duration_s)
 
 
 def _join(a: TrackCounts, b: TrackCounts) -> TrackCounts:
