@@ -192,6 +192,23 @@ def test_verify_finds_what_differs(make_clip: MakeClip, tmp_path: Path) -> None:
     refused(tmp_path / "g.mp4")
 
 
+def test_verify_decodes_to_the_end(make_clip: MakeClip, tmp_path: Path) -> None:
+    """Zeros in the middle: the packets' list stays whole, and no sound gives it away."""
+    source, out = make_clip("plain.mp4"), tmp_path / "out.mp4"
+    info = probe(source, video_id="v", limits=VideoLimits())
+    mux(write_all(info, source, tmp_path), source, info, out, audio="keep")
+    with av.open(str(out)) as container:
+        packet = [p for p in container.demux(video=0) if p.size][30]
+        at, size = packet.pos, packet.size
+    assert at is not None
+    raw = bytearray(out.read_bytes())
+    raw[at : at + size] = bytes(size)
+    out.write_bytes(raw)
+    with pytest.raises(VideoError, match="does not decode beyond frame 30") as caught:
+        verify(out, source, info, audio="keep")
+    assert caught.value.reason is FailureReason.VERIFY
+
+
 def test_mux_replaces_and_does_not_mind_odd_names(make_clip: MakeClip, tmp_path: Path) -> None:
     source = make_clip("plain.mp4")
     info = probe(source, video_id="v", limits=VideoLimits())
