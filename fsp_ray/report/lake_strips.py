@@ -22,11 +22,11 @@ def lake_strips(lake: str, out: Path, *, every_s: float = 1.0) -> Iterator[Path]
         VideoError: a video can't be read.
     """
     answer: Any = Lake.open(lake).query(
-        "SELECT source_path, source_uri, published_uri FROM videos"
-        " WHERE published_uri IS NOT NULL ORDER BY source_path"
+        "SELECT coalesce(source_path, video_id) AS path, source_uri, published_uri FROM videos"
+        " WHERE published_uri IS NOT NULL ORDER BY path"
     )
     for row in answer.to_pylist():
-        picture = out / f"{row['source_path']}.png"
+        picture = out / f"{row['path']}.png"
         strip(_local(row["source_uri"]), _local(row["published_uri"]), picture, every_s=every_s)
         yield picture
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,20 @@ def test_the_module_runs_like_the_script() -> None:
     )
     assert done.returncode == 2
     assert done.stdout == ""
+    assert "/no/such/folder" in done.stderr
+
+
+def test_the_job_is_the_command() -> None:
+    job = Path(__file__).parents[3] / "jobs" / "anonymize.py"
+    for arguments, code in ((["--help"], 0), (["/no/such/folder", "lake"], 2)):
+        done = subprocess.run(
+            [sys.executable, str(job), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code
     assert "/no/such/folder" in done.stderr
 
 
