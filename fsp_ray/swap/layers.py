@@ -17,9 +17,9 @@ from fsp_ray.synthesis.topology import Region, load_topology, signed_areas
 _FULL_MAP_PX: Final = 110
 Places = npt.NDArray[np.intp]
 
-# Where neighbouring pixels read texels this far apart (for each pixel of the step, share of the
-# texture), one part of the face hides another.
-_JUMP: Final = 0.025
+# Seen from the front, the texture runs over the face's width once. Where it runs this many times
+# as fast, one part of the face hides another.
+_CREASE: Final = 2.5
 
 
 class Layers(NamedTuple):
@@ -32,6 +32,7 @@ class Layers(NamedTuple):
         coefficients: f32[4, T, 3], how shift x, shift y, u, v run over each triangle.
         maps: f32[h, w, 4], the same at each pixel: the shift in pixels to where the frame is
             read, and u, v in 0..1.
+        creased: bool[h, w], where a silhouette runs through the face.
         visible: u8[H, W], 255 where the front of the face is seen, softly edged.
     """
 
@@ -40,6 +41,7 @@ class Layers(NamedTuple):
     painted: I32
     coefficients: F32
     maps: F32
+    creased: npt.NDArray[np.bool_]
     visible: U8
 
     def shift(self) -> F32:
@@ -58,6 +60,11 @@ class Layers(NamedTuple):
         ]
         return self._fine(part, slice(2, 4)), visible
 
+    def creases(self, part: Window) -> npt.NDArray[np.bool_]:
+        """Return bool[H, W], `creased` at the frame's resolution for a part of the maps."""
+        coarse = self.creased[part.top : part.bottom, part.left : part.right]
+        return coarse.repeat(self.step, axis=0).repeat(self.step, axis=1)
+
     def _fine(self, part: Window, channels: slice) -> F32:
         """Return some channels at the frame's resolution, exact at silhouettes."""
         coarse = self.maps[part.top : part.bottom, part.left : part.right]
@@ -67,10 +74,8 @@ class Layers(NamedTuple):
         height, width = chosen.shape[:2]
         size = (self.step * width, self.step * height)
         fine = np.asarray(cv2.resize(chosen, size, interpolation=cv2.INTER_LINEAR), np.float32)
-        u = np.ascontiguousarray(coarse[:, :, 2])
-        rise = cv2.morphologyEx(u, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
         # Upscaling mixed both sides of a silhouette here.
-        y, x = np.nonzero(rise > _JUMP * self.step)
+        y, x = np.nonzero(self.creased[part.top : part.bottom, part.left : part.right])
         if len(x) > 0:
             self._draw_exactly(fine, channels, part, y, x)
         return fine
@@ -102,7 +107,8 @@ def draw_layers(read: F32, drawn: F32, frame_shape: tuple[int, ...]) -> Layers:
         ValueError: nothing of the mesh lies in the frame.
     """
     mesh = load_topology()
-    step = max(1, int(np.ceil(float(np.ptp(drawn[:NUM_POINTS, 0])) / _FULL_MAP_PX)))
+    width_px = max(1.0, float(np.ptp(drawn[:NUM_POINTS, 0])))
+    step = int(np.ceil(width_px / _FULL_MAP_PX))
     window = _window(drawn, frame_shape, step)
     origin = np.array([window.left, window.top], np.float32)
     corners = drawn[mesh.triangles][:, :, :2] - origin
@@ -113,7 +119,10 @@ def draw_layers(read: F32, drawn: F32, frame_shape: tuple[int, ...]) -> Layers:
     seen = np.concatenate([[False], front]).astype(np.uint8) * np.uint8(255)
     visible = _soft_edged(np.take(seen, painted), 2 * step + 1)
     maps = evaluate(painted, coefficients, step)
-    return Layers(window, step, painted, coefficients, maps, visible)
+    u = np.ascontiguousarray(maps[:, :, 2])
+    rise = cv2.morphologyEx(u, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    creased = np.asarray(rise > _CREASE * 2 * step / width_px, np.bool_)
+    return Layers(window, step, painted, coefficients, maps, creased, visible)
 
 
 def _soft_edged(seen: U8, reach_px: int) -> U8:

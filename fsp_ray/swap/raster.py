@@ -13,7 +13,7 @@ from fsp_ray.core.face_types import F32
 I32 = npt.NDArray[np.int32]
 
 _SUBPIXEL_BITS: Final = 4
-_MIN_AREA_PX2: Final = 1e-3
+_MIN_HEIGHT_PX: Final = 0.5
 # A triangle that far away cannot reach the window, and OpenCV's fixed point would overflow.
 _FAR_PX: Final = 2.0**14
 
@@ -55,6 +55,8 @@ def paint_triangles(corners: F32, order: npt.NDArray[np.intp], shape: tuple[int,
 def affine_coefficients(corners: F32, values: F32) -> F32:
     """Return f32[C, T, 3]: a, b, c with value = a·x + b·y + c over each triangle.
 
+    Slivers take the mean of their corners throughout.
+
     Args:
         corners: f32[T, 3, 2], in pixels.
         values: f32[T, 3, C] at the corners.
@@ -62,12 +64,16 @@ def affine_coefficients(corners: F32, values: F32) -> F32:
     origin = corners[:, 0]
     first, second = corners[:, 1] - origin, corners[:, 2] - origin
     area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    area = np.where(np.abs(area) < _MIN_AREA_PX2, np.inf, area)[:, None]
+    longest = np.sqrt(((corners - np.roll(corners, 1, axis=1)) ** 2).sum(axis=2).max(axis=1))
+    # A sliver is painted wider than it is, and its slopes would lead far beyond its corners.
+    sliver = np.abs(area) <= _MIN_HEIGHT_PX * longest
+    area = np.where(sliver, np.inf, area)[:, None]
     rise_first = values[:, 1] - values[:, 0]
     rise_second = values[:, 2] - values[:, 0]
     a = (rise_first * second[:, 1:] - rise_second * first[:, 1:]) / area
     b = (rise_second * first[:, :1] - rise_first * second[:, :1]) / area
     c = values[:, 0] - a * origin[:, :1] - b * origin[:, 1:]
+    c[sliver] = values[sliver].mean(axis=1)
     return np.stack([a, b, c], axis=-1).transpose(1, 0, 2).astype(np.float32)
 
 
