@@ -16,7 +16,7 @@ MAX_VIEWS: Final = 8
 FRONTAL_MAX_YAW_DEG: Final = 30.0
 """Beyond it a view is a side view: measured if there is no better one, never averaged."""
 
-MIN_FACE_PX: Final = 20.0
+MIN_FACE_PX: Final = 24.0
 """Under it a crop holds more interpolation than face, and the recognisers guess."""
 
 _FULL_SIZE_PX: Final = 112.0
