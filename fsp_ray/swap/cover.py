@@ -22,7 +22,7 @@ _MIN_SIDE_PX: Final = 8.0
 # the contrast keep many frames from adding up to a sharp picture.
 _COLOUR_STEP: Final = 16
 _CONTRAST: Final = 0.5
-_SOLID_RGB: Final = (118, 118, 118)
+_SOLID_GREY: Final = 118
 # Far beyond any frame, and safe to turn into an integer.
 _FAR_PX: Final = 1e7
 
@@ -60,12 +60,10 @@ def cover(
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     if left >= right or top >= bottom:
         return
-    mask = _mask(box, hull, (left, top, right, bottom))
-    view = rgb[top:bottom, left:right]
-    if style == "solid":
-        view[mask] = _SOLID_RGB
-    else:
-        view[mask] = _mosaic(rgb, region, (left, top, right, bottom))[mask]
+    window = (left, top, right, bottom)
+    colours = _mosaic(rgb, region, window) if style == "mosaic" else np.uint8(_SOLID_GREY)
+    mask = _mask(box, hull, window)[:, :, None]
+    np.copyto(rgb[top:bottom, left:right], colours, where=mask)
 
 
 def _grown_box(xyxy: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

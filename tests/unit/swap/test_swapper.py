@@ -39,6 +39,7 @@ def flat(texture_value: int, base: SyntheticFace) -> SyntheticFace:
     return SyntheticFace("p", texture, base.shape, 30, "female")
 
 
+DEGENERATE = ("nan", "flat", "permuted", "outside", "tiny", "huge", "behind", "profile")
 KEEP_SHAPE = SwapSettings(shape_gain=0, feature_scale=1, expression_weight=0)
 
 
@@ -138,7 +139,7 @@ def test_mirrored_input_gives_mirrored_output() -> None:
     assert np.percentile(difference, 99) <= 6
 
 
-@pytest.mark.parametrize("name", ["nan", "flat", "permuted", "outside", "tiny", "huge", "behind"])
+@pytest.mark.parametrize("name", DEGENERATE)
 def test_a_degenerate_mesh_is_refused_before_anything_is_drawn(studio: Studio, name: str) -> None:
     good = studio.points
     bad = {
@@ -149,6 +150,7 @@ def test_a_degenerate_mesh_is_refused_before_anything_is_drawn(studio: Studio, n
         "tiny": good * 0.02 + [50, 50, 0],
         "huge": good * 200,
         "behind": pose(160, (240, 170), yaw=np.pi * 0.9),
+        "profile": pose(160, (240, 170), yaw=1.35),
     }[name].astype(np.float32)
     rgb = studio.rgb.copy()
     session = MeshSwapper().session(studio.face, studio.source)

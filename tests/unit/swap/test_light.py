@@ -1,0 +1,81 @@
+"""The face is as sharp, and as coloured in its shadows, as the video it is put into."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from fsp_ray.core.face_types import TEXTURE_PX, U8, SyntheticFace
+from fsp_ray.swap import SwapSettings
+from fsp_ray.swap.light import TextureLight
+from fsp_ray.synthesis import load_topology, with_rings
+from fsp_ray.synthesis.topology import TEXTURED_VERTICES
+
+from .conftest import pose, source_of
+
+SETTINGS = SwapSettings(expression_weight=0)
+
+
+def portrait(contrast: tuple[float, float, float], seed: int = 0) -> U8:
+    """Detail at every scale, of a given contrast in each channel."""
+    rng = np.random.default_rng(seed)
+    detail = sum(
+        cv2.resize(rng.normal(0, 1, (side, side)).astype(np.float32), (400, 400))
+        for side in (25, 50, 100, 200)
+    )
+    return np.clip(130 + 12 * detail[:, :, None] * np.array(contrast), 1, 250).astype(np.uint8)
+
+
+def synthetic(seed: int = 9) -> SyntheticFace:
+    rng = np.random.default_rng(seed)
+    detail = sum(
+        cv2.resize(rng.normal(0, 1, (side, side)).astype(np.float32), (256, 256))
+        for side in (24, 48, 96, 192)
+    )
+    texture = np.repeat(np.clip(128 + 8 * detail, 0, 255)[:, :, None], 3, axis=2).astype(np.uint8)
+    return SyntheticFace("p", texture, load_topology().mean_shape.copy(), 30, "male")
+
+
+def lit(rgb: U8, frames: int = 1) -> np.ndarray:
+    points = pose(220, (200, 190))
+    light = TextureLight(synthetic(), source_of(rgb, points), SETTINGS)
+    vertices = with_rings(points)[:TEXTURED_VERTICES]
+    for _ in range(frames):
+        texture = light.shade(rgb, vertices, TEXTURE_PX)
+    return texture[90:200, 60:200].astype(float)
+
+
+def fine_strength(texture: np.ndarray) -> float:
+    return float((texture - cv2.GaussianBlur(texture, (0, 0), 2)).std())
+
+
+def test_a_blurred_video_gets_a_blurred_face() -> None:
+    sharp = portrait((1, 1, 1))
+    soft = cv2.GaussianBlur(sharp, (0, 0), 5)
+    assert fine_strength(lit(soft)) < 0.6 * fine_strength(lit(sharp))
+
+
+def test_sharpness_changes_slowly_within_a_track() -> None:
+    """One blurred frame after sharp ones hardly softens the face."""
+    sharp = portrait((1, 1, 1))
+    soft = cv2.GaussianBlur(sharp, (0, 0), 5)
+    points = pose(220, (200, 190))
+    vertices = with_rings(points)[:TEXTURED_VERTICES]
+    light = TextureLight(synthetic(), source_of(sharp, points), SETTINGS)
+    before = fine_strength(light.shade(sharp, vertices, TEXTURE_PX).astype(float))
+    after = fine_strength(light.shade(soft, vertices, TEXTURE_PX).astype(float))
+    assert 0.75 * before < after <= before * 1.02
+
+
+def test_the_contrast_of_a_channel_follows_the_source() -> None:
+    warm = lit(portrait((0.6, 1, 1.4)))
+    spread = (warm - cv2.GaussianBlur(warm, (0, 0), 20)).std(axis=(0, 1))
+    assert spread[0] < 0.8 * spread[1]
+    assert spread[2] > 1.2 * spread[1]
+
+
+def test_the_texture_keeps_the_sources_tone() -> None:
+    rgb = portrait((1, 1, 1)).astype(np.float32) * np.array([1.2, 0.9, 0.6])
+    rgb = np.clip(rgb, 0, 255).astype(np.uint8)
+    mean = lit(rgb).mean(axis=(0, 1))
+    np.testing.assert_allclose(mean / mean[1], [1.2 / 0.9, 1, 0.6 / 0.9], rtol=0.06)
