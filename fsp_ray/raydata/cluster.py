@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import sys
+import tempfile
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import ray
@@ -22,7 +24,7 @@ class ClusterError(FspError):
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[int]:
+def cluster(address: str | None) -> Generator[int]:
     """Join the cluster at `address`, or start a local one for the time of the block.
 
     A Ray that this process is already connected to is used as it is, and left running.
@@ -48,24 +50,49 @@ def _start(address: str | None) -> None:
     # Set before any worker starts: no usage report leaves the machine, and Ray's own log of
     # every worker does not go to the console, which is the progress line's.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        if address:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        else:
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = f"the Ray cluster at {address}" if address else "a local Ray"
-        raise ClusterError(
-            f"Can't reach {where}: {error}.",
-            advice="Check --address and the token; `fsp doctor` says more about this machine.",
-        ) from error
+    with _own_stderr() as said:
+        try:
+            if address:
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            else:
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            where = f"the Ray cluster at {address}" if address else "a local Ray"
+            raise ClusterError(
+                f"Can't reach {where}: {error}. {said()}".strip(),
+                advice="Check --address and the token; `fsp doctor` says more about this machine.",
+            ) from error
+
+
+@contextmanager
+def _own_stderr() -> Generator[Callable[[], str]]:
+    """Keep what Ray's native code says while it starts off the console: it is the progress line's.
+
+    Yields:
+        Returns the last of what was said, for an error message.
+    """
+    sys.stderr.flush()
+    console = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+
+        def said() -> str:
+            file.seek(0)
+            return file.read()[-400:].decode("utf-8", "replace").strip()
+
+        os.dup2(file.fileno(), 2)
+        try:
+            yield said
+        finally:
+            os.dup2(console, 2)
+            os.close(console)
 
 
 def _configure(context: DataContext) -> None:

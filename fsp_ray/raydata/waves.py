@@ -8,25 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fsp_ray.stages.results import VideoTask
+from fsp_ray.lake import SourceVideo
 
 VIDEOS_PER_WORKER = 16
 BYTES_PER_WORKER = 2 << 30
 
 
-def waves(tasks: Sequence[VideoTask], *, workers: int) -> Iterator[list[VideoTask]]:
-    """Yield runs of tasks, each bounded in videos and bytes by the number of workers.
+def waves(sources: Sequence[SourceVideo], *, workers: int) -> Iterator[list[SourceVideo]]:
+    """Yield runs of sources, each bounded in videos and bytes by the number of workers.
 
     A video larger than the bound is a wave of its own.
     """
-    wave: list[VideoTask] = []
+    wave: list[SourceVideo] = []
     size_bytes = 0
-    for task in tasks:
+    for source in sources:
         full = len(wave) >= VIDEOS_PER_WORKER * workers
-        if wave and (full or size_bytes + task.size_bytes > BYTES_PER_WORKER * workers):
+        if wave and (full or size_bytes + source.size_bytes > BYTES_PER_WORKER * workers):
             yield wave
             wave, size_bytes = [], 0
-        wave.append(task)
-        size_bytes += task.size_bytes
+        wave.append(source)
+        size_bytes += source.size_bytes
     if wave:
         yield wave

@@ -1,0 +1,183 @@
+"""What runs inside of Ray's workers: a thin row adapter round each stage.
+
+Every error becomes a row: a raise in a Ray Data function would end the whole run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+
+from fsp_ray.core.config import RunSettings
+from fsp_ray.core.face_types import Person
+from fsp_ray.core.protocols import FaceGenerator, MediaSource, Models
+from fsp_ray.core.video_types import Shard, VideoInfo
+from fsp_ray.lake import Lake, SourceVideo
+from fsp_ray.models import load_models
+from fsp_ray.raydata.rows import RayRow, failure, from_row, to_row
+from fsp_ray.stages.analyse_shard import analyse_shard
+from fsp_ray.stages.finish_video import finish_video
+from fsp_ray.stages.plan_video import plan_video
+from fsp_ray.stages.render_shard import render_shard
+from fsp_ray.stages.resolve_persons import resolve_persons
+from fsp_ray.stages.results import PlannedVideo, RenderedShard
+from fsp_ray.stages.staging import Staging
+from fsp_ray.swap import MeshSwapper
+from fsp_ray.synthesis import BankGenerator, FaceBank
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What every worker of a run knows. `secret` is in memory alone, and goes with the run."""
+
+    run_id: str
+    lake: str
+    staging: str
+    settings: RunSettings
+    secret: bytes
+
+    def video_staging(self, video_id: str) -> Staging:
+        """Return the staging folder of one video."""
+        return Staging(Path(self.staging) / video_id)
+
+    def __repr__(self) -> str:
+        """Leave the secret out of whatever prints this."""
+        return f"RunContext(run_id={self.run_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """One shard to analyse or render."""
+
+    media: MediaSource
+    info: VideoInfo
+    shard: Shard
+
+
+@dataclass(frozen=True, slots=True)
+class FinishTask:
+    """One video, all of whose shards are rendered."""
+
+    planned: PlannedVideo
+    persons: tuple[Person, ...]
+    rendered: tuple[RenderedShard, ...]
+
+
+def _guarded(video_id: str, work: Callable[[], object]) -> RayRow:
+    try:
+        return to_row(work())
+    except Exception as error:  # noqa: BLE001 - becomes the video's row, with type and place
+        return to_row(failure(video_id, error))
+
+
+def plan_row(row: RayRow, context: RunContext) -> RayRow:
+    """Probe and cut one video."""
+    source: SourceVideo = from_row(row)
+    return _guarded(source.video_id, lambda: plan_video(source, context.settings))
+
+
+class Analyser:
+    """Actor: loads the pack once, analyses shard after shard."""
+
+    def __init__(self, context: RunContext) -> None:
+        cv2.setNumThreads(1)  # an actor has one CPU; the frames beside it have the others
+        self._context = context
+        self._models: Models = load_models(context.settings.pack, threads=1)
+
+    def __call__(self, row: RayRow) -> RayRow:
+        """Analyse one shard."""
+        task: ShardTask = from_row(row)
+        video_id = task.shard.video_id
+        return _guarded(
+            video_id,
+            lambda: analyse_shard(
+                task.media,
+                task.info,
+                task.shard,
+                self._context.video_staging(video_id),
+                models=self._models,
+                settings=self._context.settings,
+            ),
+        )
+
+
+def resolve_row(row: RayRow, context: RunContext) -> RayRow:
+    """Link the persons of one video and choose their faces."""
+    planned: PlannedVideo = from_row(row)
+    video_id = planned.info.video_id
+    return _guarded(
+        video_id,
+        lambda: resolve_persons(
+            planned,
+            context.video_staging(video_id),
+            generator=_generator() if context.settings.replace == "synthetic" else None,
+            same_person_distance=_matcher_distance(context.settings.pack),
+            secret=context.secret,
+        ),
+    )
+
+
+class Renderer:
+    """Actor: renders shard after shard."""
+
+    def __init__(self, context: RunContext) -> None:
+        cv2.setNumThreads(1)
+        self._context = context
+        self._swapper = MeshSwapper()
+
+    def __call__(self, row: RayRow) -> RayRow:
+        """Render one shard."""
+        task: ShardTask = from_row(row)
+        video_id = task.shard.video_id
+        return _guarded(
+            video_id,
+            lambda: render_shard(
+                task.media,
+                task.info,
+                task.shard,
+                self._context.video_staging(video_id),
+                settings=self._context.settings,
+                swapper=self._swapper,
+            ),
+        )
+
+
+def finish_row(row: RayRow, context: RunContext) -> RayRow:
+    """Join, verify and publish one video."""
+    task: FinishTask = from_row(row)
+    video_id = task.planned.info.video_id
+    return _guarded(
+        video_id,
+        lambda: finish_video(
+            task.planned,
+            task.persons,
+            task.rendered,
+            context.video_staging(video_id),
+            settings=context.settings,
+            run_id=context.run_id,
+            publish=Lake.open(context.lake).publish,
+        ),
+    )
+
+
+@cache
+def _generator() -> FaceGenerator:
+    """One bank a worker process."""
+    return BankGenerator(FaceBank.default())
+
+
+@cache
+def _matcher_distance(pack: str) -> float:
+    return load_models(pack).matcher.same_person_distance
+
+
+def unwrap(row: RayRow) -> Any:
+    """Return what a worker's row carries: a result or a Failure."""
+    return from_row(row)
