@@ -17,8 +17,9 @@ from fsp_ray.faces.geometry import (
     rois_from_landmarks,
     similarity,
 )
+from fsp_ray.faces.linking import link_tracks
 from fsp_ray.faces.modes import COVER, SWAP, replacement_modes
-from fsp_ray.faces.persons import PersonAttributes, aggregate, link_tracks
+from fsp_ray.faces.persons import PersonAttributes, aggregate
 from fsp_ray.faces.smoothing import smooth_track
 from fsp_ray.faces.tracking import Observation, ShardTracker
 from fsp_ray.faces.views import BestViews, View

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from fsp_ray.core.face_types import F32, U8, FaceBatch, FaceRois, Landmarks, Track
+from fsp_ray.core.face_types import F32, U8, FaceBatch, FaceRois, Landmarks, Track, TrackSummary
 from fsp_ray.core.video_types import FrameBatch
 from fsp_ray.faces import ShardTracker, arcface_kps, box_from_points
 
@@ -165,6 +165,53 @@ class FakeLandmarker:
         return min(near)[1] if near else None
 
 
+LEFT, RIGHT = (100, 100, 180, 200), (400, 100, 480, 200)
+
+
+def look(person: int, jitter: int = 0, noise: float = 0.06) -> np.ndarray:
+    """Return a unit vector near the person's own."""
+    own = np.random.default_rng(person).normal(0, 1, 64)
+    vector = own / np.linalg.norm(own)
+    vector = vector + np.random.default_rng([person, jitter + 1]).normal(0, noise, 64)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def summary(
+    name: str,
+    start: int,
+    stop: int,
+    person: int | None = None,
+    *,
+    box: Sequence[float] = LEFT,
+    last_box: Sequence[float] | None = None,
+    shard: int = 0,
+    views: int = 4,
+    frontal: Sequence[bool] | None = None,
+    age: Sequence[float] | None = None,
+    female: Sequence[float] | None = None,
+    weight: Sequence[float] | None = None,
+) -> TrackSummary:
+    views = 0 if person is None else views
+    looks = [look(person or 0, start + i) for i in range(views)]
+    return TrackSummary(
+        track_id=name,
+        shard_index=shard,
+        start_pts=start * 512,
+        last_pts=(stop - 1) * 512,
+        first_xyxy=np.array(box, np.float32),
+        last_xyxy=np.array(last_box or box, np.float32),
+        num_frames=stop - start,
+        median_face_px=80.0,
+        mean_det_score=0.9,
+        embeddings=np.array(looks, np.float32).reshape(views, 64),
+        view_weight=np.array(weight if weight is not None else [1.0] * views, np.float32),
+        view_frontal=np.array(frontal if frontal is not None else [True] * views, np.bool_),
+        view_age_years=np.array(age if age is not None else [30.0] * views, np.float32),
+        view_female=np.array(female if female is not None else [0.9] * views, np.float32),
+        source=None,
+    )
+
+
 class Fakes:
     """What the tests take from here: one object, as a fixture."""
 
@@ -172,6 +219,10 @@ class Fakes:
     Detector = FakeDetector
     Landmarker = FakeLandmarker
     mesh_of = staticmethod(mesh_of)
+    summary = staticmethod(summary)
+    look = staticmethod(look)
+    LEFT = LEFT
+    RIGHT = RIGHT
 
     @staticmethod
     def track(
