@@ -7,6 +7,7 @@ import numpy as np
 
 from fsp_ray.core.face_types import TEXTURE_PX, U8, SyntheticFace
 from fsp_ray.swap import SwapSettings
+from fsp_ray.swap.detail import Detail
 from fsp_ray.swap.light import TextureLight
 from fsp_ray.synthesis import load_topology, with_rings
 from fsp_ray.synthesis.topology import TEXTURED_VERTICES
@@ -53,6 +54,19 @@ def test_a_blurred_video_gets_a_blurred_face() -> None:
     sharp = portrait((1, 1, 1))
     soft = cv2.GaussianBlur(sharp, (0, 0), 5)
     assert fine_strength(lit(soft)) < 0.6 * fine_strength(lit(sharp))
+
+
+def test_the_blur_of_the_video_is_found() -> None:
+    """Shown its own face under a blur, the detail comes out blurred about as much."""
+    code = (synthetic().texture.astype(np.float32) - 128) / 80
+    ratio = np.exp(code).astype(np.float32)
+    detail = Detail(ratio)
+    blurred = cv2.GaussianBlur(ratio, (0, 0), 4)
+    seen = np.ones((128, 128), np.float32)
+    detail.follow(np.ascontiguousarray(blurred[::2, ::2, 1]), seen, 1.0)
+    error = np.abs(detail.ratio(TEXTURE_PX) - blurred).mean()
+    assert error < 0.35 * np.abs(ratio - blurred).mean()
+    assert detail.ratio(64).shape == (64, 64, 3)
 
 
 def test_sharpness_changes_slowly_within_a_track() -> None:

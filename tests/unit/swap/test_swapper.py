@@ -51,6 +51,29 @@ def test_nothing_beyond_the_outer_ring_is_touched(studio: Studio) -> None:
     assert (out[ring] != studio.rgb[ring]).mean() > 0.5
 
 
+def test_the_background_bends_with_the_jaw(studio: Studio) -> None:
+    """Beyond the chin the picture is drawn along, the less the farther out, and never torn."""
+    mesh = load_topology()
+    wider = SyntheticFace(
+        "p", studio.face.texture, (mesh.mean_shape * [1.1, 1, 1]).astype(np.float32), 30, "male"
+    )
+    side = 400
+    ramp = np.linspace(0, 250, side)
+    rgb = np.repeat(np.tile(ramp, (side, 1)).astype(np.uint8)[:, :, None], 3, axis=2)
+    points = pose(150, (200, 200))
+    source = source_of(rgb, points)
+    neutral = SourceFace(mesh.mean_shape.copy(), source.texture, source.weight, 1)
+    settings = SwapSettings(shape_gain=1, feature_scale=1)
+    out = swap(rgb, points, wider, neutral, settings).astype(float)
+    rim = points[454]
+    row = int(rim[1])
+    beyond = np.arange(int(rim[0]) + 10, int(rim[0]) + 40)
+    drawn_along = (rgb[row, beyond, 0] - out[row, beyond, 0]) / (250 / side)
+    assert drawn_along[:6].mean() > 2
+    assert abs(drawn_along[-2:]).mean() < 1.5
+    assert np.abs(np.diff(out[row, beyond, 0])).max() < 4
+
+
 def test_the_same_input_gives_the_same_output(studio: Studio) -> None:
     first = swap(studio.rgb, studio.points, studio.face, studio.source)
     again = swap(studio.rgb, studio.points, studio.face, studio.source)
