@@ -14,9 +14,10 @@ from fsp_ray.swap.detail import Detail
 from fsp_ray.swap.masks import feature_mask, skin_mask
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.texels import texel_map, vertex_normals
+from fsp_ray.synthesis.texture import decode_ratio
 
-# The texture codes n = log((T + 4) / (LP(T) + 4)) as 128 + 80 n.
-_CODE_ZERO, _CODE_STEP, _OFFSET = 128.0, 80.0, 4.0
+# The texture codes n = log((T + 4) / (LP(T) + 4)).
+_OFFSET: Final = 4.0
 _HALF_PX: Final = TEXTURE_PX // 2
 _QUARTER_PX: Final = TEXTURE_PX // 4
 # Widths of Gaussians, in texels of the 256² texture.
@@ -44,8 +45,8 @@ class TextureLight:
     """
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
-        log_ratio = (face.texture.astype(np.float32) - np.float32(_CODE_ZERO)) / _CODE_STEP
-        log_ratio *= _tone_curve(log_ratio, source)
+        log_ratio = decode_ratio(face.texture)
+        log_ratio = log_ratio * _tone_curve(log_ratio, source)
         self._detail = Detail(np.exp(log_ratio).astype(np.float32))
         self._mean_grey = _blur(_grey(_halve(source.texture)), _WRINKLE_SIGMA / 2) + _OFFSET
         self._mean_seen = _halve(source.weight)
