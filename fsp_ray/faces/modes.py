@@ -16,9 +16,11 @@ SWAP: Final = 1
 
 Bools = npt.NDArray[np.bool_]
 
-# Near 60 degrees the net reads full presence with the far side off the face (notes).
-_COVER_OVER_YAW_DEG: Final = 58.0
-_SWAP_UNDER_YAW_DEG: Final = 52.0
+# As the mesh reads it, which flattens towards its training poses: heads at 60 to 70 degrees read
+# 44 to 48, with full presence and the far side off the face. Looked at on film: from 42 on, the
+# nose and cheek line of the original stand out against the background beside the drawn face.
+_COVER_OVER_YAW_DEG: Final = 42.0
+_SWAP_UNDER_YAW_DEG: Final = 37.0
 _COVER_OVER_PITCH_DEG: Final = 55.0
 _SWAP_UNDER_PITCH_DEG: Final = 48.0
 _COVER_UNDER_PX: Final = 18.0

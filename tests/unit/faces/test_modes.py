@@ -39,7 +39,7 @@ def test_tiny_faces_are_covered(fakes: Any) -> None:
 
 
 def test_a_head_at_the_limit_does_not_flicker(fakes: Any) -> None:
-    yaw = 55 + 2.5 * np.sin(np.arange(60))
+    yaw = 39.5 + 2 * np.sin(np.arange(60))
     assert np.abs(np.diff(modes(fakes, np.r_[np.zeros(10), yaw]))).sum() == 0
     assert np.abs(np.diff(modes(fakes, np.r_[np.full(10, 80), yaw]))).sum() == 0
 
