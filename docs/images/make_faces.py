@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fsp_ray.core.ages import Gender
-from fsp_ray.core.face_types import SyntheticFace
+from fsp_ray.core.face_types import SourceFace, SyntheticFace
 from fsp_ray.swap.raster import affine_coefficients, evaluate, paint_triangles
 from fsp_ray.synthesis.bank import FaceBank
-from fsp_ray.synthesis.generator import BankGenerator, neutral_source
+from fsp_ray.synthesis.generator import BankGenerator
 from fsp_ray.synthesis.texture import decode_ratio
 from fsp_ray.synthesis.topology import Region, load_topology
 
@@ -31,6 +31,18 @@ CAST: tuple[tuple[float, Gender, int], ...] = (
     (70, "male", 165),
 )
 PAPER = 255.0
+TINT = np.array([1.15, 0.88, 0.75], np.float32)
+
+
+def neutral_source(level: int) -> SourceFace:
+    """Return plain skin on the mean shape."""
+    skin = np.clip(TINT * level, 0, 255).astype(np.uint8)
+    return SourceFace(
+        shape=load_topology().mean_shape.copy(),
+        texture=np.broadcast_to(skin, (256, 256, 3)).copy(),
+        weight=np.ones((256, 256), np.float32),
+        num_views=1,
+    )
 
 
 def draw(face: SyntheticFace, level: int) -> npt.NDArray[np.uint8]:
@@ -44,8 +56,7 @@ def draw(face: SyntheticFace, level: int) -> npt.NDArray[np.uint8]:
     order = np.argsort(-points[triangles][:, :, 2].mean(axis=1))
     painted = paint_triangles(corners, order, (SIZE_PX, SIZE_PX))
     uv = evaluate(painted, affine_coefficients(corners, topology.uv[triangles])) * 256 - 0.5
-    tint = np.float32([1.15, 0.88, 0.75]) * level
-    texture = tint * np.exp(decode_ratio(face.texture))
+    texture = TINT * level * np.exp(decode_ratio(face.texture))
     colour = cv2.remap(texture.astype(np.float32), uv[..., 0], uv[..., 1], cv2.INTER_LINEAR)
     y, x = np.mgrid[-1 : 1 : SIZE_PX * 1j, -1 : 1 : SIZE_PX * 1j]
     light = 1.08 - 0.30 * (x - 0.25) ** 2 - 0.12 * y

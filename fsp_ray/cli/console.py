@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from rich.console import Console
 from rich.text import Text
@@ -34,8 +35,10 @@ def print_json(value: Mapping[str, object] | Sequence[object]) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=as_json_value) + "\n")
 
 
-def as_json_value(value: object) -> str:
-    """Return what JSON has no type for as text: ISO 8601 for dates and times."""
+def as_json_value(value: object) -> object:
+    """Return what JSON has no type for: decimals (sums in SQL) as numbers, dates as ISO 8601."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
     isoformat = getattr(value, "isoformat", None)
     return str(isoformat() if callable(isoformat) else value)
 

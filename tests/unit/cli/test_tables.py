@@ -102,6 +102,12 @@ def test_json_has_types_and_nulls(fsp: Fsp, lake: str) -> None:
     assert json.loads(fsp("query", lake, "SELECT 1 AS x WHERE false", "--json")[1]) == []
 
 
+def test_sums_are_numbers(fsp: Fsp, lake: str) -> None:
+    sql = "SELECT sum(num_frames) AS whole, 1.5::DECIMAL(9,2) AS part FROM videos"
+    assert json.loads(fsp("query", lake, sql, "--json")[1]) == [{"whole": 50, "part": 1.5}]
+    assert fsp("query", lake, sql, "-f", "csv")[1] == "whole,part\n50,1.5\n"
+
+
 def test_csv_reads_back(fsp: Fsp, lake: str) -> None:
     code, out, _ = fsp("query", lake, "SELECT 'a,\"b' AS x, NULL AS y, 0.1 AS z", "-f", "csv")
     assert code == 0
