@@ -1,0 +1,114 @@
+"""Makes the face of nobody that replaces a person's: a mixture from the bank, at an age."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from fsp_ray.core.ages import MAX_AGE_YEARS, Gender
+from fsp_ray.core.face_types import F32, I64, SourceFace, SyntheticFace
+from fsp_ray.synthesis.ageing import AgeModel, load_age_model
+from fsp_ray.synthesis.bank import FaceBank
+from fsp_ray.synthesis.mixing import K_FACES, draw_shares, mix, with_detail_of
+from fsp_ray.synthesis.texture import (
+    beard_score,
+    brow_score,
+    encode_ratio,
+    log_ratio,
+    skin_tone,
+)
+from fsp_ray.synthesis.wrinkles import draw_creases
+
+_MAX_CANDIDATES: Final = 80
+_TEXTURE_POWER: Final = 0.7
+_SHAPE_POWER: Final = 1.0
+_MEAN_FACES: Final = 96
+# One step of each measure looks about as wrong as one of the others: beard and brows in n,
+# log R/G, log B/G, luminance. Beards come first, then tone.
+_BEARD_STEP, _BROW_STEP = 0.015, 0.08
+_TONE_STEPS: Final = np.array([0.06, 0.08, 0.12], np.float32)
+# Children have no beards, whatever shade lies on their chins.
+_BEARD_FROM_YEARS: Final = 16.0
+# Creases are redder than skin: blue and green lose more than red.
+_CREASE_TINT: Final = np.array([0.8, 1.0, 1.1], np.float32)
+# A mixture of shapes may leave the mean by this much, in face widths.
+_MAX_DEVIATION: Final = 0.12
+
+
+class BankGenerator:
+    """Implements `core.protocols.FaceGenerator`."""
+
+    def __init__(self, bank: FaceBank, age_model: AgeModel | None = None) -> None:
+        self._bank = bank
+        self._ages = load_age_model() if age_model is None else age_model
+        self._means: dict[Gender, tuple[F32, F32]] = {}
+
+    def generate(
+        self,
+        person_id: str,
+        age_years: float,
+        gender: Gender,
+        source: SourceFace,
+        rng: np.random.Generator,
+    ) -> SyntheticFace:
+        """Return a face of that age and gender that suits the source's surroundings.
+
+        Four faces of the bank, of those nearest in beard, skin tone and brows, are mixed; which
+        ones and how only `rng` knows.
+
+        Raises:
+            ValueError: the age is not a number between 0 and 120.
+            BankError: the bank is damaged.
+        """
+        if not 0 <= age_years <= MAX_AGE_YEARS:
+            raise ValueError(f"age_years must lie in 0..{MAX_AGE_YEARS:.0f}, not {age_years}")
+        near = self.candidates(gender, source, age_years)
+        chosen = rng.choice(near, size=K_FACES, replace=False)
+        shares = draw_shares(rng)
+        mean_ratio, mean_shape = self._mean(gender)
+        ratios = np.stack([self._bank.ratio(int(i)) for i in chosen])
+        ratio = mix(ratios, mean_ratio, shares, power=_TEXTURE_POWER)
+        ratio = with_detail_of(ratio, ratios[0])
+        shape = mix(self._bank.shape[chosen], mean_shape, shares, power=_SHAPE_POWER)
+        moved = np.clip(shape - mean_shape, -_MAX_DEVIATION, _MAX_DEVIATION)
+        shape = (mean_shape + moved).astype(np.float32)
+        age_now = float(shares @ self._bank.age_years[chosen])
+        ratio = self._ages.shift_texture(ratio, gender, age_now, age_years)
+        creases = draw_creases(rng, age_years)[:, :, None] * _CREASE_TINT
+        shape = self._ages.shift_shape(shape, gender, age_now, age_years)
+        return SyntheticFace(
+            person_id=person_id,
+            texture=encode_ratio((ratio + creases).astype(np.float32)),
+            shape=shape,
+            age_years=float(age_years),
+            gender=gender,
+        )
+
+    def candidates(self, gender: Gender, source: SourceFace, age_years: float) -> I64:
+        """Return the indices of the faces that suit best, nearest first."""
+        mine = self._bank.of(gender)
+        ratio = log_ratio(source.texture, source.weight)
+        grown = age_years >= _BEARD_FROM_YEARS
+        beard = beard_score(ratio) if grown else float(np.quantile(self._bank.beard[mine], 0.1))
+        gap = ((self._bank.beard[mine] - beard) / _BEARD_STEP) ** 2 * float(gender == "male")
+        gap = gap + ((self._bank.brow[mine] - brow_score(ratio)) / _BROW_STEP) ** 2
+        try:
+            tone = skin_tone(source.texture, source.weight)
+        except ValueError:
+            tone = self._bank.tone[mine].mean(axis=0)
+        gap = gap + (((self._bank.tone[mine] - tone) / _TONE_STEPS) ** 2).sum(axis=1)
+        count = min(_MAX_CANDIDATES, max(K_FACES, len(mine) // 2))
+        return mine[np.argsort(gap, kind="stable")[:count]]
+
+    def _mean(self, gender: Gender) -> tuple[F32, F32]:
+        """Return the gender's mean texture and shape, over evenly chosen faces."""
+        if gender not in self._means:
+            mine = self._bank.of(gender)
+            some = mine[np.linspace(0, len(mine) - 1, min(_MEAN_FACES, len(mine))).astype(int)]
+            total = np.zeros_like(self._bank.ratio(int(some[0])))
+            for index in some:
+                total += self._bank.ratio(int(index))
+            shape = self._bank.shape[mine].mean(axis=0).astype(np.float32)
+            self._means[gender] = (total / np.float32(len(some)), shape)
+        return self._means[gender]
