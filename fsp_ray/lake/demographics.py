@@ -64,7 +64,8 @@ def suppress(cells: Sequence[Cell], k: int) -> tuple[Cell, ...]:
     hidden = 0
     for place in order:
         persons = cells[place].persons or 0
-        if persons >= k and (not kept_back or (len(kept_back) > 1 and hidden >= k)):
+        # One small cell alone holds less than k, so reaching k takes at least two.
+        if persons >= k and (not kept_back or hidden >= k):
             break
         kept_back.append(place)
         hidden += persons

@@ -93,6 +93,8 @@ class Storage:
     def exists(self, rel: str = "") -> bool:
         """Return True if there is a file or folder."""
         with lake_errors(f"look at {self.uri(rel)}"):
+            if not self.is_local:
+                self.filesystem.invalidate_cache()  # it keeps listings, and others write
             return bool(self.filesystem.exists(self.uri(rel)))
 
     def names(self, rel: str = "") -> tuple[str, ...]:

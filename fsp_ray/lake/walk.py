@@ -155,6 +155,7 @@ def walk_bucket(storage: Storage, exclude: Sequence[str], on_skip: OnSkip) -> It
     parents = ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
     try:
         filesystem = storage.filesystem
+        filesystem.invalidate_cache()  # it keeps listings, and others write
         _refuse_lake(root, parents, lambda folder: filesystem.exists(f"{folder}/{MARKER}"))
         objects: dict[str, Any] = filesystem.find(root, detail=True)
     except OSError as error:
