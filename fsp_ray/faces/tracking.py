@@ -36,6 +36,8 @@ _MESH_MEMORY_FRAMES: Final = 6
 _HOLD_FRAMES: Final = 2
 # A face that is not found again within so many detection rounds begins a new track.
 _PATIENCE_ROUNDS: Final = 4
+# A face that moved by this much of its size at once may be another one.
+_JUMP_SIZES: Final = 0.2
 # Detections at once, and again, after a face was lost.
 _RECHECK_AFTER: Final = (0, 2)
 
@@ -200,7 +202,7 @@ class ShardTracker:
         followed = [f for f in self._live if self._last_mesh_frame(f) is not None]
         self._look(rgb, frame, followed, -1)
         self._end_strays(frame)
-        return any(face.last == frame - 1 for face in followed)
+        return any(face.ended or face.last == frame - 1 for face in followed)
 
     def _last_mesh_frame(self, face: Trajectory) -> int | None:
         for frame in range(self._frame - 1, self._frame - 1 - _MESH_MEMORY_FRAMES, -1):
@@ -229,7 +231,10 @@ class ShardTracker:
         boxes = np.array([face.sightings[frame].xyxy for face in seen], np.float32).reshape(-1, 4)
         for i, j in duplicates(boxes):
             if not (seen[i].ended or seen[j].ended):
-                max(seen[i], seen[j], key=lambda face: face.doubt(frame)).end(frame)
+                owner, stray = sorted((seen[i], seen[j]), key=lambda face: face.doubt(frame))
+                stray.end(frame)
+                if owner.doubt(frame)[0] >= _JUMP_SIZES:  # both came from elsewhere
+                    owner.end(frame)
         for face, box in zip(seen, boxes, strict=True):
             if not face.ended and self._belongs_to_other(face, box):
                 face.end(frame)
@@ -239,7 +244,7 @@ class ShardTracker:
         frame = self._frame
         jump, _ = face.doubt(frame)
         lost = [f.predicted(frame) for f in self._live if frame not in f.sightings]
-        return jump >= 0.2 and any(
+        return jump >= _JUMP_SIZES and any(
             _covers(due, box) and moved_sizes(due, box) < jump / 2 for due in lost
         )
 
@@ -263,8 +268,9 @@ class ShardTracker:
         """Give each detection the face it belongs to: first those in sight, then those lost."""
         frame = self._frame
         owner: list[Trajectory | None] = [None] * len(found)
-        in_sight = [f for f in self._live if frame in f.sightings]
-        lost = [f for f in self._live if frame not in f.sightings]
+        going_on = [f for f in self._live if not f.ended]
+        in_sight = [f for f in going_on if frame in f.sightings]
+        lost = [f for f in going_on if frame not in f.sightings]
         for faces in (in_sight, lost):
             free = [i for i in range(len(found)) if owner[i] is None]
             boxes = [f.predicted(frame) for f in faces]

@@ -49,7 +49,7 @@ def mesh_of(place: Place, *, yaw_deg: float = 0.0) -> F32:
     return (mesh + np.array([place[0], place[1], 0])).astype(np.float32)
 
 
-@dataclass(slots=True)
+@dataclass
 class World:
     """What there is to see: faces as functions of the frame number (None: not there)."""
 

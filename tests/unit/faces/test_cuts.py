@@ -50,3 +50,8 @@ def test_a_cut_out_of_black_is_found_and_black_itself_is_none() -> None:
     black = np.zeros((240, 384, 3), np.uint8)
     assert cuts([black] * 5) == []
     assert cuts([black] * 5 + [scene(1)] * 5) == [5]
+
+
+def test_a_cut_through_one_blended_frame_is_found() -> None:
+    blend = (scene(1) * 0.35 + scene(2) * 0.65).astype(np.uint8)
+    assert len(cuts([scene(1)] * 6 + [blend] + [scene(2)] * 6)) == 1

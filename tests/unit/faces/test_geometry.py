@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsp_ray.core.face_types import FaceRois
@@ -19,6 +19,7 @@ def points(seed: int, k: int = 5) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 30, (1, k, 2))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), angles, scales, coordinate, coordinate)
 def test_a_similarity_is_found_again(
     seed: int, angle: float, scale: float, dx: float, dy: float
@@ -31,6 +32,7 @@ def test_a_similarity_is_found_again(
     np.testing.assert_allclose(g.apply_affine(matrix, source), target, atol=1e-6 * (1 + scale))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), angles, scales, coordinate, coordinate)
 def test_an_inverse_undoes(seed: int, angle: float, scale: float, dx: float, dy: float) -> None:
     source = points(seed)
@@ -40,6 +42,7 @@ def test_an_inverse_undoes(seed: int, angle: float, scale: float, dx: float, dy:
     np.testing.assert_allclose(back, source, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000))
 def test_a_similarity_does_not_mirror_and_is_the_best(seed: int) -> None:
     source, target = points(seed), points(seed + 5000)
@@ -69,6 +72,7 @@ def test_pixel_indices_lie_half_a_pixel_off_their_centres() -> None:
     np.testing.assert_allclose(g.apply_affine(index, np.zeros((1, 1, 2))), [[[3.5, 5.5]]])
 
 
+@settings(deadline=None)
 @given(coordinate, coordinate, st.floats(2, 400), angles)
 def test_a_roi_fills_its_crop(x: float, y: float, size: float, angle: float) -> None:
     rois = FaceRois(
@@ -99,6 +103,7 @@ def test_a_profile_has_no_eye_line() -> None:
     assert g.rois_from_detections(xyxy, kps).angle_rad[0] == 0
 
 
+@settings(deadline=None)
 @given(angles, st.floats(20, 300))
 def test_rois_from_landmarks_follow_the_head(angle: float, size: float) -> None:
     rng = np.random.default_rng(3)
@@ -143,6 +148,7 @@ boxes = st.tuples(coordinate, coordinate, st.floats(1, 200), st.floats(1, 200)).
 )
 
 
+@settings(deadline=None)
 @given(boxes, boxes)
 def test_iou_is_symmetric_and_bounded(first: np.ndarray, second: np.ndarray) -> None:
     value = g.iou(first, second)[0, 0]
