@@ -37,7 +37,8 @@ class HeadPose(NamedTuple):
 
     Attributes:
         yaw: positive where the nose points to the image's right.
-        pitch: positive where the face looks up.
+        pitch: positive where the face looks up. A forehead lies behind its chin, so a face that
+            looks straight ahead reads about -7 (measured on clips).
         roll: positive where the head leans clockwise as seen.
     """
 
