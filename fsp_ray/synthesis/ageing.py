@@ -25,8 +25,11 @@ _BRIGHTEST: Final = 0.03
 _BEARD_ROOM: Final = 0.02
 _COLOUR_SHARE: Final = 0.4
 # Small and blurred portraits show less of the difference in detail than there is.
-_GAIN_POWER: Final = 1.4
-_MIN_GAIN, _MAX_GAIN = 0.5, 2.0
+_GAIN_POWER: Final = 1.8
+_MIN_GAIN, _MAX_GAIN = 0.5, 2.5
+# Means over faces that differ blur what ages them: measured with an age estimator, 1.6 times the
+# difference is still less than the years asked for.
+_MEAN_GAIN: Final = np.float32(1.6)
 DEGREE: Final = 3
 AGE_UNIT_YEARS: Final = 50.0
 
@@ -60,6 +63,7 @@ class AgeModel:
         """Return a log-ratio texture f32[256, 256, 3] made older or younger."""
         row = GENDERS.index(gender)
         change = self._at(self.mean[row], to_years) - self._at(self.mean[row], from_years)
+        change = _MEAN_GAIN * change
         energy_from = self._at(self.energy[row], from_years)
         energy_to = self._at(self.energy[row], to_years)
         gain = ((energy_to + 1e-6) / (energy_from + 1e-6)) ** (_GAIN_POWER / 2)

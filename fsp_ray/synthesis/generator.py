@@ -10,6 +10,7 @@ from fsp_ray.core.ages import MAX_AGE_YEARS, Gender
 from fsp_ray.core.face_types import F32, I64, SourceFace, SyntheticFace
 from fsp_ray.synthesis.ageing import AgeModel, load_age_model
 from fsp_ray.synthesis.bank import FaceBank
+from fsp_ray.synthesis.expressions import neutralise
 from fsp_ray.synthesis.mixing import K_FACES, draw_shares, mix, with_detail_of
 from fsp_ray.synthesis.texture import (
     beard_score,
@@ -28,10 +29,15 @@ _MEAN_FACES: Final = 96
 # log R/G, log B/G, luminance. Beards come first, then tone.
 _BEARD_STEP, _BROW_STEP = 0.015, 0.08
 _TONE_STEPS: Final = np.array([0.06, 0.08, 0.12], np.float32)
+# White or blurred brows of a source do not ask for the palest faces of the bank.
+_BROW_RANGE: Final = (0.15, 0.85)
 # Children have no beards, whatever shade lies on their chins.
-_BEARD_FROM_YEARS: Final = 16.0
+_GROWN_YEARS: Final = 16.0
 # Creases are redder than skin: blue and green lose more than red.
 _CREASE_TINT: Final = np.array([0.8, 1.0, 1.1], np.float32)
+# Mixing and ageing wear off some of what tells men from women.
+_GENDER_PUSH: Final[dict[Gender, float]] = {"female": 0.2, "male": 0.6}
+_SOFTEN: Final = 0.5
 # A mixture of shapes may leave the mean by this much, in face widths.
 _MAX_DEVIATION: Final = 0.12
 
@@ -70,13 +76,15 @@ class BankGenerator:
         ratios = np.stack([self._bank.ratio(int(i)) for i in chosen])
         ratio = mix(ratios, mean_ratio, shares, power=_TEXTURE_POWER)
         ratio = with_detail_of(ratio, ratios[0])
+        marks = np.float32(1 - _youth(age_years)) * (ratio - mean_ratio)
+        ratio = np.asarray(mean_ratio + marks + self._push(gender, age_years), np.float32)
         shape = mix(self._bank.shape[chosen], mean_shape, shares, power=_SHAPE_POWER)
         moved = np.clip(shape - mean_shape, -_MAX_DEVIATION, _MAX_DEVIATION)
         shape = (mean_shape + moved).astype(np.float32)
         age_now = float(shares @ self._bank.age_years[chosen])
         ratio = self._ages.shift_texture(ratio, gender, age_now, age_years)
         creases = draw_creases(rng, age_years)[:, :, None] * _CREASE_TINT
-        shape = self._ages.shift_shape(shape, gender, age_now, age_years)
+        shape = neutralise(self._ages.shift_shape(shape, gender, age_now, age_years))
         return SyntheticFace(
             person_id=person_id,
             texture=encode_ratio((ratio + creases).astype(np.float32)),
@@ -89,10 +97,12 @@ class BankGenerator:
         """Return the indices of the faces that suit best, nearest first."""
         mine = self._bank.of(gender)
         ratio = log_ratio(source.texture, source.weight)
-        grown = age_years >= _BEARD_FROM_YEARS
+        grown = age_years >= _GROWN_YEARS
         beard = beard_score(ratio) if grown else float(np.quantile(self._bank.beard[mine], 0.1))
         gap = ((self._bank.beard[mine] - beard) / _BEARD_STEP) ** 2 * float(gender == "male")
-        gap = gap + ((self._bank.brow[mine] - brow_score(ratio)) / _BROW_STEP) ** 2
+        brows = self._bank.brow[mine]
+        brow = np.clip(brow_score(ratio), *np.quantile(brows, _BROW_RANGE))
+        gap = gap + ((brows - brow) / _BROW_STEP) ** 2
         try:
             tone = skin_tone(source.texture, source.weight)
         except ValueError:
@@ -100,6 +110,12 @@ class BankGenerator:
         gap = gap + (((self._bank.tone[mine] - tone) / _TONE_STEPS) ** 2).sum(axis=1)
         count = min(_MAX_CANDIDATES, max(K_FACES, len(mine) // 2))
         return mine[np.argsort(gap, kind="stable")[:count]]
+
+    def _push(self, gender: Gender, age_years: float) -> F32:
+        """Return what makes a grown face read as its gender more surely, f32[256, 256, 3]."""
+        other: Gender = "male" if gender == "female" else "female"
+        strength = np.float32(_GENDER_PUSH[gender] * (age_years >= _GROWN_YEARS))
+        return strength * (self._mean(gender)[0] - self._mean(other)[0])
 
     def _mean(self, gender: Gender) -> tuple[F32, F32]:
         """Return the gender's mean texture and shape, over evenly chosen faces."""
@@ -112,3 +128,8 @@ class BankGenerator:
             shape = self._bank.shape[mine].mean(axis=0).astype(np.float32)
             self._means[gender] = (total / np.float32(len(some)), shape)
         return self._means[gender]
+
+
+def _youth(age_years: float) -> float:
+    """Return by what share a face's marks are softened: children's faces differ less."""
+    return _SOFTEN * float(np.clip((18 - age_years) / 14, 0, 1))

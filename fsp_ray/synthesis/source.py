@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace
+from fsp_ray.synthesis.expressions import neutralise
 from fsp_ray.synthesis.texels import unwrap
 from fsp_ray.synthesis.topology import normalise_shape
 
@@ -59,7 +60,7 @@ class SourceFaceBuilder:
         mean = self._texture / np.maximum(self._seen, 1e-9)[:, :, None]
         seen = np.clip(self._seen / np.float32(weights.sum()), 0, 1)
         return SourceFace(
-            shape=_robust_mean(np.stack(self._shapes), weights),
+            shape=neutralise(_robust_mean(np.stack(self._shapes), weights)),
             texture=_fill_gaps(mean, seen),
             weight=seen,
             num_views=len(weights),

@@ -18,6 +18,7 @@ from fsp_ray.synthesis.topology import load_topology
 F64 = npt.NDArray[np.float64]
 
 _FIRST_YEARS, _FULL_YEARS = 34.0, 82.0
+_DEPTH: Final = 1.7
 _STEPS: Final = 28
 _SHIFT_BITS: Final = 4
 # A crease is dark with a lighter bulge on both sides: a difference of two Gaussians.
@@ -65,11 +66,11 @@ def draw_creases(rng: np.random.Generator, age_years: float) -> F32:
     Draws the same amount of chance for every age.
     """
     out = np.zeros((TEXTURE_PX, TEXTURE_PX), np.float32)
-    strength = np.clip((age_years - _FIRST_YEARS) / (_FULL_YEARS - _FIRST_YEARS), 0, 1) ** 1.2
+    strength = np.clip((age_years - _FIRST_YEARS) / (_FULL_YEARS - _FIRST_YEARS), 0, 1) ** 1.1
     for crease in _CREASES:
         # Both sides of one face are alike, but not the same.
         shared = rng.normal(0, 0.006, (3, 2))
-        depth = crease.depth * rng.uniform(0.3, 1.15)
+        depth = _DEPTH * crease.depth * rng.uniform(0.35, 1.15)
         for mirrored in (False, True):
             jitter = shared + rng.normal(0, 0.004, (3, 2))
             phase = rng.uniform(0, 6.28, 2)
