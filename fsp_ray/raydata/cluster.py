@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Generator
@@ -17,6 +18,7 @@ from fsp_ray.core.errors import FspError
 # Rows are paths and counts; frames never go through the store (docs/design/).
 OBJECT_STORE_BYTES = 160 << 20
 STALL_S = 300.0
+REACH_S = 10.0
 
 
 class ClusterError(FspError):
@@ -55,6 +57,7 @@ def _start(address: str | None) -> None:
     with _own_stderr() as said:
         try:
             if address:
+                _check_reachable(address)
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             else:
                 ray.init(
@@ -64,12 +67,19 @@ def _start(address: str | None) -> None:
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                 )
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, ValueError, OSError, OverflowError) as error:
             where = f"the Ray cluster at {address}" if address else "a local Ray"
             raise ClusterError(
                 f"Can't reach {where}: {error}. {said()}".strip(),
                 advice="Check --address and the token; `fsp doctor` says more about this machine.",
             ) from error
+
+
+def _check_reachable(address: str) -> None:
+    """Raise OSError if nobody listens there: Ray itself would wait for minutes, then exit."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():  # else a word of Ray's, like "auto"
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()
 
 
 @contextmanager

@@ -1,0 +1,223 @@
+"""A wave gives every video exactly one result, whatever dies or fails on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsp_ray.core import ids
+from fsp_ray.core.config import RunSettings
+from fsp_ray.core.face_types import Person
+from fsp_ray.core.video_types import Shard, VideoInfo
+from fsp_ray.lake import SourceVideo
+from fsp_ray.lake.media import LocalMedia
+from fsp_ray.raydata import wave as module
+from fsp_ray.raydata.wave import LOST, Wave
+from fsp_ray.raydata.workers import (
+    Analyser,
+    FinishTask,
+    Renderer,
+    RunContext,
+    ShardTask,
+    finish_row,
+    plan_row,
+    resolve_row,
+)
+from fsp_ray.stages.results import (
+    AnalysedShard,
+    Failure,
+    PlannedVideo,
+    RenderedShard,
+    ResolvedVideo,
+    VideoResult,
+)
+
+CONTEXT = RunContext("r", "/lake", "/staging", RunSettings(), b"secret")
+STEPS = ("plan", "analyse", "resolve", "render", "finish")
+SHARDS, FRAMES = 3, 10
+
+
+def source(name: str) -> SourceVideo:
+    path = f"{name}.mp4"
+    media = LocalMedia(f"/source/{path}", f"/source/{path}")
+    return SourceVideo(path, ids.video_id(path), f"/source/{path}", 1, "f", "s", media)
+
+
+def planned(of: SourceVideo) -> PlannedVideo:
+    info = VideoInfo(
+        video_id=of.video_id,
+        uri=of.uri,
+        width=64,
+        height=48,
+        time_base=Fraction(1, 25),
+        frame_rate=Fraction(25),
+        num_frames=SHARDS * FRAMES,
+        start_pts=0,
+        stop_pts=SHARDS * FRAMES,
+        codec="h264",
+    )
+    shards = tuple(
+        Shard(ids.shard_id(of.video_id, n), of.video_id, n, FRAMES * n, FRAMES * (n + 1), FRAMES)
+        for n in range(SHARDS)
+    )
+    return PlannedVideo(of, info, shards)
+
+
+class FakeRay:
+    """Runs a wave's steps here. `spoilt` names (step, video, shard) and what becomes of them:
+    a reason, or None for a row that a dying worker took with it."""
+
+    def __init__(self, spoilt: dict[tuple[str, str, int], str | None] | None = None) -> None:
+        self.spoilt = {
+            (s, ids.video_id(f"{v}.mp4"), n): w for (s, v, n), w in (spoilt or {}).items()
+        }
+        self.done: dict[str, list[tuple[str, int]]] = {step: [] for step in STEPS}
+        self.steps: dict[Any, tuple[str, Callable[[Any], Any]]] = {
+            plan_row: ("plan", planned),
+            Analyser: ("analyse", self._analysed),
+            resolve_row: ("resolve", self._resolved),
+            Renderer: ("render", self._rendered),
+            finish_row: ("finish", self._finished),
+        }
+
+    def run(self, items: Sequence[Any], work: Any, context: RunContext, **_: Any) -> Iterator[Any]:
+        assert context is CONTEXT
+        step, do = self.steps[work]
+        for item in reversed(items):  # results come in any order
+            video_id, index = _place(item)
+            self.done[step].append((video_id, index))
+            what = self.spoilt.get((step, video_id, index), "fine")
+            if what == "fine":
+                yield do(item)
+            elif what is not None:
+                yield Failure(video_id, what)
+
+    @staticmethod
+    def _analysed(task: ShardTask) -> AnalysedShard:
+        return AnalysedShard(task.shard.shard_id, task.shard.video_id, FRAMES, 1, {"track": 0.5})
+
+    @staticmethod
+    def _resolved(item: PlannedVideo) -> ResolvedVideo:
+        video = item.info.video_id
+        person = Person(ids.person_id(video, 0), video, ("t",), None, None, None)
+        return ResolvedVideo(video, (person,), {"resolve": 0.25})
+
+    @staticmethod
+    def _rendered(task: ShardTask) -> RenderedShard:
+        shard = task.shard
+        return RenderedShard(shard.shard_id, shard.video_id, shard.index, FRAMES, (), 0, {})
+
+    @staticmethod
+    def _finished(task: FinishTask) -> VideoResult:
+        assert len(task.rendered) == SHARDS
+        assert [p.video_id for p in task.persons] == [task.planned.info.video_id]
+        return VideoResult(task.planned.source, "published", "", {}, seconds={"mux": 0.125})
+
+
+def _place(item: Any) -> tuple[str, int]:
+    if isinstance(item, ShardTask):
+        return item.shard.video_id, item.shard.index
+    if isinstance(item, FinishTask):
+        return item.planned.info.video_id, 0
+    return (item if isinstance(item, SourceVideo) else item.source).video_id, 0
+
+
+Reported = list[tuple[str, int, int]]
+
+
+def _run(ray: FakeRay, names: str) -> tuple[list[VideoResult], Reported, Wave]:
+    reported: Reported = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "run_tasks", ray.run)
+        patch.setattr(module, "run_actors", ray.run)
+        wave = Wave(CONTEXT, workers=2, report=lambda *step: reported.append(step))
+        sources = [source(name) for name in names]
+        results = wave.run(sources, wave.plan(sources))
+    return results, reported, wave
+
+
+def test_when_all_goes_well_everything_is_published_in_order() -> None:
+    results, reported, wave = _run(FakeRay(), "abc")
+    assert [(r.source.path, r.status) for r in results] == [
+        (f"{name}.mp4", "published") for name in "abc"
+    ]
+    assert reported == [("analyse", 1, FRAMES)] * 9 + [("render", 1, FRAMES)] * 9
+    assert wave.seconds == {"track": 4.5, "resolve": 0.75, "mux": 0.375}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("what", [None, "decode_error: It does not decode."])
+def test_what_befalls_one_video_befalls_no_other(step: str, what: str | None) -> None:
+    shard = 1 if step in {"analyse", "render"} else 0
+    ray = FakeRay({(step, "b", shard): what})
+    results, _, _ = _run(ray, "abc")
+    assert [r.status for r in results] == ["published", "failed", "published"]
+    failed = results[1]
+    assert failed.reason == failed.video["reason"] == (what or LOST)
+    assert failed.video["status"] == "failed"
+    assert failed.video["video_id"] == ids.video_id("b.mp4")
+    assert (failed.persons, failed.tracks) == ((), ())
+    later = STEPS[STEPS.index(step) + 1 :]
+    touched = {video for name in later for video, _ in ray.done[name]}
+    assert ids.video_id("b.mp4") not in touched  # no more work goes into it
+
+
+def test_the_first_reason_is_the_videos() -> None:
+    ray = FakeRay(
+        {("analyse", "a", 2): "decode_error: first.", ("analyse", "a", 0): "empty: late."}
+    )
+    (result,), _, _ = _run(ray, "a")
+    assert result.reason == "decode_error: first."
+
+
+def test_a_reason_is_not_hidden_by_a_lost_shard() -> None:
+    ray = FakeRay({("render", "a", 0): None, ("render", "a", 1): "encode_error: no space."})
+    (result,), _, _ = _run(ray, "a")
+    assert result.reason == "encode_error: no space."
+
+
+def test_the_reason_of_a_lost_video_says_what_to_do() -> None:
+    assert LOST.startswith("worker_error: ")
+    assert "Run again" in LOST
+
+
+def test_no_video_is_a_wave_too() -> None:
+    assert _run(FakeRay(), "")[0] == []
+
+
+fates = st.dictionaries(
+    st.tuples(st.sampled_from(STEPS), st.sampled_from("abcd"), st.integers(0, SHARDS - 1)),
+    st.sampled_from([None, "unsupported: A codec."]),
+    max_size=8,
+)
+
+
+@given(fates)
+def test_every_video_has_one_result_whatever_dies(
+    spoilt: dict[tuple[str, str, int], str | None],
+) -> None:
+    results, reported, _ = _run(FakeRay(spoilt), "abcd")
+    assert [r.source.path for r in results] == [f"{name}.mp4" for name in "abcd"]
+    hit = {video for step, video, n in spoilt if step in {"analyse", "render"} or n == 0}
+    for name, result in zip("abcd", results, strict=True):
+        assert result.status == ("failed" if name in hit else "published")
+        assert bool(result.reason) == (name in hit)
+    for phase in ("analyse", "render"):
+        frames = sum(f for p, _, f in reported if p == phase)
+        assert FRAMES * SHARDS * (4 - len(hit)) <= frames <= FRAMES * SHARDS * 4
+
+
+def test_long_shards_are_begun_first() -> None:
+    small, large = planned(source("a")), planned(source("b"))
+    wide = PlannedVideo(
+        large.source,
+        VideoInfo(**{f: getattr(large.info, f) for f in large.info.__slots__} | {"width": 640}),
+        large.shards,
+    )
+    tasks = module._shard_tasks([small, wide])
+    assert [task.info.width for task in tasks] == [640] * SHARDS + [64] * SHARDS
