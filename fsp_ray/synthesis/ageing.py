@@ -23,7 +23,7 @@ BAND_SIGMAS_PX: Final = (1.2, 2.4, 4.8)
 _ROOM_SIGMA_PX: Final = 3.0
 _BRIGHTEST: Final = 0.03
 _BEARD_ROOM: Final = 0.02
-_COLOUR_SHARE: Final = 0.4
+_COLOUR_SHARE: Final = 0.25
 # Small and blurred portraits show less of the difference in detail than there is.
 _GAIN_POWER: Final = 1.8
 _MIN_GAIN, _MAX_GAIN = 0.5, 2.5
@@ -76,7 +76,7 @@ class AgeModel:
         # orange.
         lighter = wide.mean(axis=2)
         wide = lighter[:, :, None] + _COLOUR_SHARE * (wide - lighter[:, :, None])
-        room = np.maximum(_BRIGHTEST - blur(grey, _ROOM_SIGMA_PX), 0)
+        room = np.maximum(_BRIGHTEST - np.maximum(blur(grey, _ROOM_SIGMA_PX), grey), 0)
         if gender == "male":
             room = np.minimum(room, 1 - (1 - _BEARD_ROOM) * blur(areas().chin, 4.0))
         excess = np.maximum(lighter - room, 0)
