@@ -79,10 +79,7 @@ def build_age_model(
             energy[gender, knot] += w * band_share * bands
             energy_seen[gender, knot] += w * band_share
     effective = _effective(weights[:, :, used])
-    if effective.min() < MIN_FACES:
-        raise ValueError(
-            f"a mean would rest on {effective.min():.0f} faces; {MIN_FACES:.0f} needed"
-        )
+    _check_many(effective)
     _save(out, texture / seen, energy / energy_seen, _cubics(shapes, ages_years, female, used))
     return effective
 
@@ -109,6 +106,13 @@ def _kernel_weights(
 
 def _effective(weights: F64) -> F64:
     return weights.sum(axis=2) ** 2 / np.maximum((weights**2).sum(axis=2), 1e-9)
+
+
+def _check_many(effective: F64) -> None:
+    if effective.min() < MIN_FACES:
+        raise ValueError(
+            f"a mean would rest on {effective.min():.0f} faces; {MIN_FACES:.0f} needed"
+        )
 
 
 def _band_energy(ratio: F32, weight: F32) -> tuple[F32, F32]:

@@ -61,6 +61,15 @@ class BankReport:
     skipped_files: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Roles:
+    """The models that a picture is looked at with."""
+
+    detector: FaceDetector
+    landmarker: FaceLandmarker
+    attributes: AttributeEstimator
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidate:
     name: str
@@ -100,19 +109,8 @@ def build_bank(
         BankError: the folder can't be read, or too few faces are left.
     """
     files = _pictures(folder)
-    genders = _known_genders(folder)
-    skipped: list[tuple[str, str]] = []
-    candidates: list[_Candidate] = []
-    seen: set[bytes] = set()
-    for done, (file, picture, digest) in enumerate(_read_all(files), start=1):
-        try:
-            rgb = _new(picture, digest, seen)
-            made = _candidate(rgb, detector, landmarker, attributes, genders.get(file.name))
-            candidates.append(made(file.name))
-        except _Skip as skip:
-            skipped.append((file.name, str(skip)))
-        if progress is not None:
-            progress(done, len(files))
+    roles = _Roles(detector, landmarker, attributes)
+    candidates, skipped = _look_at(files, _known_genders(folder), roles, progress)
     kept = _select(candidates, skipped)
     _check_enough(kept, skipped)
     _bank(kept).save(out)
@@ -124,6 +122,24 @@ def build_bank(
         skipped=dict(Counter(reason for _, reason in skipped)),
         skipped_files=tuple(sorted(skipped)),
     )
+
+
+def _look_at(
+    files: list[Path], genders: dict[str, bool], roles: _Roles, progress: Progress | None
+) -> tuple[list[_Candidate], list[tuple[str, str]]]:
+    """Return the faces that pass on their own, and (name, reason) of the other pictures."""
+    skipped: list[tuple[str, str]] = []
+    candidates: list[_Candidate] = []
+    seen: set[bytes] = set()
+    for done, (file, picture, digest) in enumerate(_read_all(files), start=1):
+        try:
+            rgb = _new(picture, digest, seen)
+            candidates.append(_candidate(file.name, rgb, roles, genders.get(file.name)))
+        except _Skip as skip:
+            skipped.append((file.name, str(skip)))
+        if progress is not None:
+            progress(done, len(files))
+    return candidates, skipped
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -193,22 +209,15 @@ def _new(picture: U8 | None, digest: bytes, seen: set[bytes]) -> U8:
     return picture
 
 
-def _candidate(
-    rgb: U8,
-    detector: FaceDetector,
-    landmarker: FaceLandmarker,
-    attributes: AttributeEstimator,
-    female: bool | None,
-) -> Callable[[str], _Candidate]:
-    """Measure one picture; return what makes its candidate from a name."""
-    landmarks = _mesh(rgb, detector, landmarker)
-    points = landmarks.points[0]
+def _candidate(name: str, rgb: U8, roles: _Roles, female: bool | None) -> _Candidate:
+    """Measure one picture; `female` None stands for not known."""
+    landmarks = _mesh(rgb, roles.detector, roles.landmarker)
     pose = head_pose(landmarks.points)
     if abs(float(pose.yaw[0])) > _MAX_YAW_DEG:
         raise _Skip("looks aside")
-    texture, weight = unwrap(rgb, points)
+    texture, weight = unwrap(rgb, landmarks.points[0])
     ratio = log_ratio(texture, weight)
-    read = attributes.estimate(rgb, landmarks)
+    read = roles.attributes.estimate(rgb, landmarks)
     if female is None:
         female = bool(read.female_probability[0] >= 0.5)
     measures = measure(ratio)
@@ -216,27 +225,22 @@ def _candidate(
     if reason is not None:
         raise _Skip(reason)
     try:
-        tone, shape = skin_tone(texture, weight), normalise_shape(points)
+        tone, shape = skin_tone(texture, weight), normalise_shape(landmarks.points[0])
     except ValueError as error:
         raise _Skip("no skin shows") from error
-    is_female = female
-
-    def make(name: str) -> _Candidate:
-        return _Candidate(
-            name=name,
-            encoded=encode_ratio(clean_edges(ratio)),
-            shape=shape,
-            pitch_deg=float(pose.pitch[0]),
-            age_years=float(read.age_years[0]),
-            female=is_female,
-            tone=tone,
-            beard=measures.beard,
-            brow=brow_score(ratio),
-            smile=smile(shape),
-            bits=fingerprint(ratio),
-        )
-
-    return make
+    return _Candidate(
+        name=name,
+        encoded=encode_ratio(clean_edges(ratio)),
+        shape=shape,
+        pitch_deg=float(pose.pitch[0]),
+        age_years=float(read.age_years[0]),
+        female=female,
+        tone=tone,
+        beard=measures.beard,
+        brow=brow_score(ratio),
+        smile=smile(shape),
+        bits=fingerprint(ratio),
+    )
 
 
 def _mesh(rgb: U8, detector: FaceDetector, landmarker: FaceLandmarker) -> Landmarks:

@@ -72,15 +72,7 @@ class BankGenerator:
         near = self.candidates(gender, source, age_years)
         chosen = rng.choice(near, size=K_FACES, replace=False)
         shares = draw_shares(rng)
-        mean_ratio, mean_shape = self._mean(gender)
-        ratios = np.stack([self._bank.ratio(int(i)) for i in chosen])
-        ratio = mix(ratios, mean_ratio, shares, power=_TEXTURE_POWER)
-        ratio = with_detail_of(ratio, ratios[0])
-        marks = np.float32(1 - _youth(age_years)) * (ratio - mean_ratio)
-        ratio = np.asarray(mean_ratio + marks + self._push(gender, age_years), np.float32)
-        shape = mix(self._bank.shape[chosen], mean_shape, shares, power=_SHAPE_POWER)
-        moved = np.clip(shape - mean_shape, -_MAX_DEVIATION, _MAX_DEVIATION)
-        shape = (mean_shape + moved).astype(np.float32)
+        ratio, shape = self._mixture(chosen, shares, gender, age_years)
         age_now = float(shares @ self._bank.age_years[chosen])
         ratio = self._ages.shift_texture(ratio, gender, age_now, age_years)
         creases = draw_creases(rng, age_years)[:, :, None] * _CREASE_TINT
@@ -110,6 +102,20 @@ class BankGenerator:
         gap = gap + (((self._bank.tone[mine] - tone) / _TONE_STEPS) ** 2).sum(axis=1)
         count = min(_MAX_CANDIDATES, max(K_FACES, len(mine) // 2))
         return mine[np.argsort(gap, kind="stable")[:count]]
+
+    def _mixture(
+        self, chosen: I64, shares: F32, gender: Gender, age_years: float
+    ) -> tuple[F32, F32]:
+        """Return the texture and the shape of a mixture, the heaviest face first."""
+        mean_ratio, mean_shape = self._mean(gender)
+        ratios = np.stack([self._bank.ratio(int(i)) for i in chosen])
+        ratio = mix(ratios, mean_ratio, shares, power=_TEXTURE_POWER)
+        ratio = with_detail_of(ratio, ratios[0])
+        marks = np.float32(1 - _youth(age_years)) * (ratio - mean_ratio)
+        ratio = np.asarray(mean_ratio + marks + self._push(gender, age_years), np.float32)
+        shape = mix(self._bank.shape[chosen], mean_shape, shares, power=_SHAPE_POWER)
+        moved = np.clip(shape - mean_shape, -_MAX_DEVIATION, _MAX_DEVIATION)
+        return ratio, (mean_shape + moved).astype(np.float32)
 
     def _push(self, gender: Gender, age_years: float) -> F32:
         """Return what makes a grown face read as its gender more surely, f32[256, 256, 3]."""
