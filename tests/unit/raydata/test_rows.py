@@ -13,8 +13,8 @@ from fsp_ray.core.face_types import SourceFace
 from fsp_ray.raydata import workers
 from fsp_ray.raydata.rows import failure, from_row, to_row
 from fsp_ray.raydata.workers import RunContext
-from fsp_ray.stages.results import Failure
 from fsp_ray.stages.resolve_persons import person_rng
+from fsp_ray.stages.results import Failure
 
 SECRET = b"0123456789 the run's own secret"
 CONTEXT = RunContext("r", "/lake", "/staging", RunSettings(), SECRET)
@@ -68,10 +68,7 @@ def test_the_text_of_an_unforeseen_error_is_not_told(error: Exception) -> None:
 
 def test_a_chain_of_errors_tells_no_more() -> None:
     def breaks() -> None:
-        try:
-            raise ValueError(SECRET.decode())
-        except ValueError as cause:
-            raise RuntimeError("and again " + SECRET.decode()) from cause
+        raise RuntimeError("and again " + SECRET.decode()) from ValueError(SECRET.decode())
 
     said = from_row(workers._guarded("v", breaks))
     assert isinstance(said, Failure)
