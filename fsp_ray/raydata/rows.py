@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from fsp_ray.core.errors import FailureReason, VideoError
+from fsp_ray.core.errors import FailureReason, FspError, VideoError
 from fsp_ray.stages.results import Failure
 
 RayRow = dict[str, Any]
@@ -24,11 +24,13 @@ def from_row(row: RayRow) -> Any:
 def failure(video_id: str, error: Exception) -> Failure:
     """Turn an error into the video's reason.
 
-    An error that we did not foresee is named by its type and place alone: its text could quote
-    what it was working on.
+    Our own errors are written for the reader. One that we did not foresee is named by its type
+    and place alone: its text could quote what it was working on.
     """
     if isinstance(error, VideoError):
         return Failure(video_id, f"{error.reason}: {error}")
+    if isinstance(error, FspError):
+        return Failure(video_id, f"{FailureReason.WORKER}: {error}")
     place = _place(error)
     return Failure(
         video_id,

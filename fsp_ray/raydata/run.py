@@ -20,7 +20,7 @@ from fsp_ray.core.progress import (
     VideoStatus,
 )
 from fsp_ray.lake import Lake, SourceVideo, list_source
-from fsp_ray.models import show_pack
+from fsp_ray.models import install_pack, show_pack
 from fsp_ray.raydata.cluster import cluster
 from fsp_ray.raydata.request import RunRequest
 from fsp_ray.raydata.wave import Wave
@@ -112,6 +112,7 @@ class _Run:
         return self._summary()
 
     def _do(self, todo: Sequence[SourceVideo]) -> None:
+        install_pack(self.request.settings.pack)  # fails here and once, not video by video
         lake = Lake.create(self.request.lake)
         lake.commit_run(self._row(finished_at=None))
         with lake.staging(self.run_id) as staging, cluster(self.request.address) as cpus:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fsp_ray.core.config import RunSettings
-from fsp_ray.core.errors import FailureReason, VideoError
+from fsp_ray.core.errors import FailureReason, LakeError, VideoError
 from fsp_ray.core.face_types import SourceFace
 from fsp_ray.raydata import workers
 from fsp_ray.raydata.rows import failure, from_row, to_row
@@ -97,3 +97,8 @@ def test_the_context_carries_the_secret_to_the_workers() -> None:
     carried = pickle.loads(pickle.dumps(CONTEXT))
     drawn = person_rng(carried.secret, "p").integers(1 << 60)
     assert drawn == person_rng(SECRET, "p").integers(1 << 60)
+
+
+def test_our_own_errors_keep_their_sentence_and_advice() -> None:
+    error = LakeError("The disk is full.", advice="Free some space.")
+    assert failure("v", error).reason == "worker_error: The disk is full. Free some space."
