@@ -20,7 +20,8 @@ Phase = Literal["start", "analyse", "render", "finish", "done"]
 class Progress:
     """Where a run is. Frames are counted once, half when analysed and half when rendered.
 
-    `videos_done` counts videos whose row is committed; totals grow while the source is planned.
+    `videos_done` counts videos whose row is committed, `shards_done` shards that are through the
+    present phase; totals grow while the source is planned.
     """
 
     phase: Phase

@@ -97,6 +97,7 @@ class _Run:
     frames: int = 0
     faces: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    shards_done: Counter[Phase] = field(default_factory=Counter)
     now: Progress = field(default_factory=lambda: Progress("start", 0.0))
 
     def go(self) -> RunSummary:
@@ -163,9 +164,10 @@ class _Run:
 
     def _report(self, phase: Phase, shards: int, frames: int) -> None:
         """Count a shard: half of its work when analysed, half when rendered."""
+        self.shards_done[phase] += shards
         self._tell(
             phase=phase,
-            shards_done=self.now.shards_done + (shards if phase == "render" else 0),
+            shards_done=self.shards_done[phase],
             frames_done=self.now.frames_done + frames / 2,
         )
 
