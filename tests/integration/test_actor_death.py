@@ -129,8 +129,8 @@ def test_a_killed_driver_leaves_nothing_half_done(
     driver.wait()
     for path in _files(lake / "videos"):  # whole, or not there
         assert _num_frames(path) == _num_frames(source / path.relative_to(lake / "videos"))
-    kill(wait_gone(below, 20))
-    assert wait_gone(below, 5) == []
+    kill(below)  # Ray's agents would linger for half a minute
+    assert wait_gone(below, 10) == []
     assert Lake.open(str(lake)).query("select * from videos").num_rows == 0
     assert _files(lake / "_staging") != []
     request = RunRequest(str(source), str(lake), RunSettings(replace="cover"), workers=2)

@@ -24,6 +24,7 @@ from fsp_ray.stages.bridges import Bridge
 from fsp_ray.stages.resolve_persons import MAX_SOURCES, person_rng, resolve_persons
 from fsp_ray.stages.results import PlannedVideo, ResolvedVideo
 from fsp_ray.stages.staging import PLAN_NAME, Staging, summaries_name
+from fsp_ray.synthesis import BankGenerator, FaceBank
 from tests.fakes.faces import make_source, make_summary
 
 VIDEO = ids.video_id("a.mp4")
@@ -185,10 +186,7 @@ def test_one_secret_gives_one_face_and_another_secret_another(tmp_path: Path) ->
 
 
 def test_the_real_generator_obeys_the_secret(tmp_path: Path) -> None:
-    synthesis = pytest.importorskip("fsp_ray.synthesis")
-    if not hasattr(synthesis, "BankGenerator"):
-        pytest.skip("fsp_ray.synthesis has no BankGenerator yet")
-    generator = synthesis.BankGenerator(synthesis.FaceBank.default())
+    generator = BankGenerator(FaceBank.default())
     faces = []
     for name, secret in (("a", SECRET), ("b", SECRET), ("c", SECRET + b"!")):
         staging = Staging(tmp_path / name)
