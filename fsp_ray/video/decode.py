@@ -124,8 +124,11 @@ def walk_frames(
     seek_pts: int | None,
     threads: int = 1,
     thread_type: ThreadType = "SLICE",
+    strict: bool = False,
 ) -> Generator[VideoFrame]:
     """Yield the frames of [start, stop) as stored, after one seek.
+
+    `strict` takes a damaged picture for a missing one, instead of what the decoder makes up.
 
     Raises:
         MissedFrameError: a frame that was announced by its packet did not come, or the first frame
@@ -134,6 +137,8 @@ def walk_frames(
     """
     with open_media(source) as media:
         _prepare(media, info, threads, thread_type)
+        if strict:
+            media.video.codec_context.options |= {"err_detect": "explode"}
         if seek_pts is not None:
             _seek(media, seek_pts)
         yield from _matched(media, info, span)

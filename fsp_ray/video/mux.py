@@ -66,10 +66,10 @@ def mux(
         VideoError: ENCODE if the segments do not make up the video or can't be written; as
             `open_media` for the source.
     """
-    order = _read_pts(segments, info)
     part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
         try:
+            order = _read_pts(segments, info)
             with ExitStack() as stack:
                 _write(stack, segments, source, info, part, order, audio, marking or {})
         except (av.error.FFmpegError, OSError) as error:

@@ -109,7 +109,8 @@ def _check_times(
 def _check_decodes(published: MediaSource, got: VideoInfo, info: VideoInfo) -> None:
     count = 0
     try:
-        for _ in walk_frames(published, got, (got.start_pts, got.stop_pts), seek_pts=None):
+        span = (got.start_pts, got.stop_pts)
+        for _ in walk_frames(published, got, span, seek_pts=None, strict=True):
             count += 1
     except MissedFrameError:
         _fail(info, f"does not decode beyond frame {count}")

@@ -313,3 +313,23 @@ def test_colours_do_not_shift(full_range: bool, matrix: int, tmp_path: Path) -> 
     assert np.abs((first - want).mean(axis=(0, 1, 2))).max() < (1.2 if full_range else 0.3)
     assert np.abs((second - first).mean(axis=(0, 1, 2))).max() < 0.25
     assert np.abs(second - first).mean() < 3
+
+
+def test_pictures_that_the_decoder_has_to_make_up_do_not_verify(tmp_path: Path) -> None:
+    source = LocalFile(write_clip(tmp_path / "a.mp4", Clip(width=320, height=240)))
+    out = tmp_path / "p.mp4"
+    info = publish(source, out, audio="drop", preset="veryfast")
+    whole = out.read_bytes()
+    media_data = whole.index(b"mdat") + 400
+    generator = np.random.default_rng(1)
+    refused = 0
+    for _ in range(12):
+        damaged = bytearray(whole)
+        start = int(generator.integers(media_data, len(whole) - 64))
+        damaged[start : start + 64] = generator.bytes(64)
+        out.write_bytes(damaged)
+        try:
+            verify(out, source, info, audio="drop")
+        except VideoError:
+            refused += 1
+    assert refused >= 2  # what still decodes without an error passes: bits alone do not tell
