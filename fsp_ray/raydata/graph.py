@@ -15,8 +15,8 @@ import ray.data
 from ray.data import ActorPoolStrategy, Dataset
 from ray.util.annotations import RayDeprecationWarning
 
-from fsp_ray.raydata.rows import RayRow, to_row
-from fsp_ray.raydata.workers import RunContext, unwrap
+from fsp_ray.raydata.rows import RayRow, from_row, to_row
+from fsp_ray.raydata.workers import RunContext
 
 MAX_RETRIES = 2  # a video that kills its worker is given up after this many more tries
 
@@ -85,4 +85,4 @@ def _map(items: Sequence[object], work: object, **options: object) -> Dataset:
 
 def _results(dataset: Dataset) -> Iterator[Any]:
     for row in dataset.iter_rows():
-        yield unwrap(row)
+        yield from_row(row)

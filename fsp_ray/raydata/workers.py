@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
 
 import cv2
 
@@ -29,8 +28,6 @@ from fsp_ray.stages.results import PlannedVideo, RenderedShard
 from fsp_ray.stages.staging import Staging
 from fsp_ray.swap import MeshSwapper
 from fsp_ray.synthesis import BankGenerator, FaceBank
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +173,3 @@ def _generator() -> FaceGenerator:
 @cache
 def _matcher_distance(pack: str) -> float:
     return load_models(pack).matcher.same_person_distance
-
-
-def unwrap(row: RayRow) -> Any:
-    """Return what a worker's row carries: a result or a Failure."""
-    return from_row(row)

@@ -83,7 +83,6 @@ def finish_video(
         "num_persons": len(persons),
         "num_faces": sum(t.num_frames for s in ordered for t in s.tracks) + bridged,
         "covered_faces": sum(t.covered_frames for s in ordered for t in s.tracks) + bridged,
-        "finished_at": datetime.now(UTC),
     }
     return VideoResult(planned.source, "published", "", row, person_rows, tracks, watch.seconds())
 
