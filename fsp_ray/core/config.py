@@ -10,10 +10,11 @@ from fsp_ray.core.ids import settings_hash
 
 Replace = Literal["synthetic", "cover"]
 Audio = Literal["keep", "drop"]
+Privacy = Literal["standard", "strong"]
 
 # Counts up when the same settings give a different published video, so that a refresh does
 # the archive again.
-PIPELINE_VERSION: Final = 1
+PIPELINE_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class RunSettings:
     Attributes:
         pack: model pack.
         replace: a synthetic face, or the cover for everybody.
+        privacy: standard looks natural on every clip; strong moves further from the original and
+            may cost naturalness.
+        audit_retries: other faces tried for a person whom the audit does not pass, before the
+            cover.
         audio: keep copies the packets; drop publishes silent video.
         detect_every: a whole-frame detection every so many frames (and on every cut).
         crf, preset: x264's quality (lower is better) and effort.
@@ -42,6 +47,8 @@ class RunSettings:
 
     pack: str = "open"
     replace: Replace = "synthetic"
+    privacy: Privacy = "standard"
+    audit_retries: int = 2
     audio: Audio = "keep"
     detect_every: int = 5
     crf: int = 18
@@ -52,6 +59,10 @@ class RunSettings:
     def __post_init__(self) -> None:
         if self.replace not in ("synthetic", "cover"):
             raise SettingsError(f"--replace can't be {self.replace!r}; say synthetic or cover.")
+        if self.privacy not in ("standard", "strong"):
+            raise SettingsError(f"--privacy can't be {self.privacy!r}; say standard or strong.")
+        if not 0 <= self.audit_retries <= 10:
+            raise SettingsError("audit_retries must lie in 0..10.")
         if self.audio not in ("keep", "drop"):
             raise SettingsError(f"--audio can't be {self.audio!r}; say keep or drop.")
         if not 1 <= self.detect_every <= 30:

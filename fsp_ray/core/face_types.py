@@ -196,6 +196,28 @@ class SourceFace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class HeadView:
+    """One good look at a real head, to try faces on. Biometric: staging only.
+
+    Attributes:
+        rgb: u8[H, W, 3], the frame round the head: all that the swapper may touch, and then some.
+        points: f32[468, 3], the mesh in pixels of `rgb`.
+        weight: how much the look counts: frontal, large, sharp.
+    """
+
+    rgb: U8
+    points: F32
+    weight: float
+
+    def __post_init__(self) -> None:
+        check_array("rgb", self.rgb, np.uint8, (None, None, 3))
+        check_array("points", self.points, np.float32, (NUM_POINTS, 3))
+        check_finite("points", self.points)
+        if not 0 < self.weight < float("inf"):
+            raise ValueError("a view's weight must be positive")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrackSummary:
     """What is kept of a track to link it into a person. Biometric: staging only.
 
