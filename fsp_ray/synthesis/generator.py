@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from fsp_ray.synthesis.texture import (
 )
 from fsp_ray.synthesis.wrinkles import draw_creases
 
-_MAX_CANDIDATES: Final = 80
+_MAX_CANDIDATES: Final = 48
 _TEXTURE_POWER: Final = 0.7
 _SHAPE_POWER: Final = 1.0
 _MEAN_FACES: Final = 96
@@ -60,18 +61,58 @@ class BankGenerator:
     ) -> SyntheticFace:
         """Return a face of that age and gender that suits the source's surroundings.
 
-        Four faces of the bank, of those nearest in beard, skin tone and brows, are mixed; which
-        ones and how only `rng` knows.
+        Which face of the bank it is made from, of those nearest in beard, skin tone and brows,
+        only `rng` knows.
 
         Raises:
             ValueError: the age is not a number between 0 and 120.
             BankError: the bank is damaged.
         """
-        if not 0 <= age_years <= MAX_AGE_YEARS:
-            raise ValueError(f"age_years must lie in 0..{MAX_AGE_YEARS:.0f}, not {age_years}")
-        near = self.candidates(gender, source, age_years)
-        chosen = rng.choice(near, size=K_FACES, replace=False)
-        shares = draw_shares(rng)
+        return self.draw(person_id, [age_years], gender, source, rng)[0]
+
+    def draw(
+        self,
+        person_id: str,
+        ages_years: Sequence[float],
+        gender: Gender,
+        source: SourceFace,
+        rng: np.random.Generator,
+    ) -> list[SyntheticFace]:
+        """Return candidates to choose from, one for each age, each made from another bank face.
+
+        Raises:
+            ValueError: an age is not a number between 0 and 120.
+            BankError: the bank is damaged.
+        """
+        for age_years in ages_years:
+            if not 0 <= age_years <= MAX_AGE_YEARS:
+                raise ValueError(f"age_years must lie in 0..{MAX_AGE_YEARS:.0f}, not {age_years}")
+        if len(ages_years) == 0:
+            return []
+        near = self.candidates(gender, source, float(np.median(ages_years)))
+        order: I64 = np.concatenate(
+            [rng.permutation(near) for _ in range(-(-len(ages_years) // len(near)))]
+        )
+        return [
+            self._face(person_id, int(lead), near, float(age_years), gender, rng)
+            for lead, age_years in zip(order, ages_years, strict=False)
+        ]
+
+    def _face(
+        self,
+        person_id: str,
+        lead: int,
+        near: I64,
+        age_years: float,
+        gender: Gender,
+        rng: np.random.Generator,
+    ) -> SyntheticFace:
+        """Make one face, led by one of the bank."""
+        if self._bank.num_mixed[lead] >= K_FACES:
+            chosen, shares = np.array([lead], np.int64), np.ones(1, np.float32)
+        else:  # not a mixture yet: k-Same asks for four
+            others = rng.choice(near[near != lead], size=K_FACES - 1, replace=False)
+            chosen, shares = np.array([lead, *others], np.int64), draw_shares(rng)
         ratio, shape = self._mixture(chosen, shares, gender, age_years)
         age_now = float(shares @ self._bank.age_years[chosen])
         ratio = self._ages.shift_texture(ratio, gender, age_now, age_years)
@@ -81,7 +122,7 @@ class BankGenerator:
             person_id=person_id,
             texture=encode_ratio((ratio + creases).astype(np.float32)),
             shape=shape,
-            age_years=float(age_years),
+            age_years=age_years,
             gender=gender,
         )
 
@@ -110,7 +151,8 @@ class BankGenerator:
         mean_ratio, mean_shape = self._mean(gender)
         ratios = np.stack([self._bank.ratio(int(i)) for i in chosen])
         ratio = mix(ratios, mean_ratio, shares, power=_TEXTURE_POWER)
-        ratio = with_detail_of(ratio, ratios[0])
+        if len(chosen) > 1:
+            ratio = with_detail_of(ratio, ratios[0])
         marks = np.float32(1 - _youth(age_years)) * (ratio - mean_ratio)
         ratio = np.asarray(mean_ratio + marks + self._push(gender, age_years), np.float32)
         shape = mix(self._bank.shape[chosen], mean_shape, shares, power=_SHAPE_POWER)

@@ -90,7 +90,7 @@ def test_bearded_men_get_beards_and_boys_do_not():
     bearded = type(plain)(plain.shape, texture, plain.weight, 1)
 
     def score(source, age):
-        faces = [make(generator, seed=s, age=age, gender="male", source=source) for s in range(6)]
+        faces = [make(generator, seed=s, age=age, gender="male", source=source) for s in range(12)]
         return np.mean([beard_score(decode_ratio(face.texture)) for face in faces])
 
     man, shaven, boy = score(bearded, 32.0), score(plain, 32.0), score(bearded, 9.0)
@@ -192,3 +192,16 @@ def test_statistics_follow_the_faces_and_need_fifty(tmp_path):
     few = ((number, face) for number, _, face in made[:300])
     with pytest.raises(ValueError, match="50 needed"):
         build_age_model(few, ages, female, origin, tmp_path / "b.npz")
+
+
+def test_candidates_are_drawn_together_each_from_another_face():
+    generator = shipped()
+    ages = [30.0, 34.0, 26.0]
+    faces = generator.draw("p", ages, "female", plain_source(), np.random.default_rng(4))
+    again = generator.draw("p", ages, "female", plain_source(), np.random.default_rng(4))
+    assert [face.age_years for face in faces] == ages
+    for face, same in zip(faces, again, strict=True):
+        np.testing.assert_array_equal(face.texture, same.texture)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(faces[one].texture.astype(int) - faces[other].texture).mean() > 2
+    assert generator.draw("p", [], "female", plain_source(), np.random.default_rng(4)) == []
