@@ -268,6 +268,8 @@ class Person:
         track_ids: the trajectories, by time.
         age_years, gender, gender_confidence: what was read, all three None where no look at the
             face was good enough to read anything: no table holds a guess.
+        age_std_years: how far off the age may be: within it for about 68 % of people; None where
+            nothing was read.
     """
 
     person_id: str
@@ -276,10 +278,15 @@ class Person:
     age_years: float | None
     gender: Gender | None
     gender_confidence: float | None
+    age_std_years: float | None = None
 
     def __post_init__(self) -> None:
         if not self.track_ids:
             raise ValueError("a person has at least one track")
+        if self.age_std_years is not None and not 0 <= self.age_std_years < float("inf"):
+            raise ValueError("age_std_years must be a number of years from 0 up")
+        if self.age_std_years is not None and self.age_years is None:
+            raise ValueError("an age that was not read has no age_std_years")
         if self.age_years is None or self.gender is None or self.gender_confidence is None:
             if (self.age_years, self.gender, self.gender_confidence) != (None, None, None):
                 raise ValueError("age, gender and its confidence are read together or not at all")
@@ -289,7 +296,7 @@ class Person:
         if self.gender not in GENDERS:
             raise ValueError(f"gender must be one of {GENDERS}")
         if not 0.5 <= self.gender_confidence <= 1:
-            raise ValueError("gender_confidence is the winner's share: .5 to 1")
+            raise ValueError("gender_confidence is the winner's probability: .5 to 1")
 
     @property
     def age_group(self) -> str | None:

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from fsp_ray.core import ids
-from fsp_ray.core.face_types import Person, SourceFace, SyntheticFace, TrackSummary
-from fsp_ray.core.protocols import FaceGenerator
+from fsp_ray.core.face_types import Person, TrackSummary
+from fsp_ray.core.protocols import FaceChooser
 from fsp_ray.core.video_types import VideoInfo
 from fsp_ray.faces import aggregate, link_tracks
-from fsp_ray.stages.archive import load_sources, load_summaries, save_faces
+from fsp_ray.stages.archive import load_summaries, save_faces
 from fsp_ray.stages.bridges import find_bridges
+from fsp_ray.stages.choose_faces import choose_faces
 from fsp_ray.stages.results import PlannedVideo, ResolvedVideo
 from fsp_ray.stages.staging import PLAN_NAME, Staging, summaries_name
 from fsp_ray.stages.timing import Stopwatch
-from fsp_ray.synthesis import merge_sources
-
-# More tracks than this add nothing to a mean face, and would not fit in memory for a long video.
-MAX_SOURCES = 32
 
 
 def resolve_persons(
     planned: PlannedVideo,
     staging: Staging,
     *,
-    generator: FaceGenerator | None,
+    chooser: FaceChooser | None,
     same_person_distance: float,
     secret: bytes,
 ) -> ResolvedVideo:
@@ -37,38 +30,36 @@ def resolve_persons(
     Args:
         planned: the video; all of its shards are analysed.
         staging: holds the summaries, gets the plan.
-        generator: makes the faces; None covers everybody instead.
+        chooser: chooses the faces; None covers everybody instead.
         same_person_distance: of the matcher that made the embeddings.
         secret: the run's; with it the same person_id gives the same face, without it none.
     """
     watch = Stopwatch()
+    video_id = planned.info.video_id
     with watch.part("resolve"):
-        summaries = _read_summaries(planned, staging)
+        summaries = read_summaries(planned, staging)
         by_track = {summary.track_id: summary for summary in summaries}
         groups = link_tracks(summaries, same_person_distance=same_person_distance)
         persons = tuple(
-            _person(planned.info.video_id, number, [by_track[track] for track in group])
+            describe_person(video_id, ids.person_id(video_id, number), [by_track[t] for t in group])
             for number, group in enumerate(_in_order(groups, by_track))
         )
-    with watch.part("generate"):
-        faces = (
-            _choose_faces(planned, staging, persons, by_track, generator, secret)
-            if generator
-            else {}
+    with watch.part("choose"):
+        pairs = (
+            choose_faces(planned, staging, persons, by_track, chooser, secret) if chooser else {}
         )
     header = _header(planned.info, persons, by_track)
+    header |= {
+        "attempts": dict.fromkeys(pairs, 0),
+        "covered": [p.person_id for p in persons if p.person_id not in pairs],
+    }
     with staging.writing(PLAN_NAME) as path:
-        save_faces(path, faces, header)
-    return ResolvedVideo(planned.info.video_id, persons, watch.seconds())
+        save_faces(path, pairs, header)
+    return ResolvedVideo(video_id, persons, watch.seconds())
 
 
-def person_rng(secret: bytes, person_id: str) -> np.random.Generator:
-    """Return the generator a person's face is drawn from; needs the run's secret."""
-    digest = hmac.new(secret, person_id.encode("ascii"), hashlib.sha256).digest()
-    return np.random.default_rng(int.from_bytes(digest, "big"))
-
-
-def _read_summaries(planned: PlannedVideo, staging: Staging) -> list[TrackSummary]:
+def read_summaries(planned: PlannedVideo, staging: Staging) -> list[TrackSummary]:
+    """Return what was kept of all tracks of a video."""
     return [
         summary
         for shard in planned.shards
@@ -88,52 +79,18 @@ def _in_order(
     return sorted((sorted(group, key=key) for group in groups), key=lambda group: key(group[0]))
 
 
-def _person(video_id: str, number: int, tracks: Sequence[TrackSummary]) -> Person:
+def describe_person(video_id: str, person_id: str, tracks: Sequence[TrackSummary]) -> Person:
+    """Return the person whose tracks these are."""
     read = aggregate(tracks)
     return Person(
-        person_id=ids.person_id(video_id, number),
+        person_id=person_id,
         video_id=video_id,
         track_ids=tuple(track.track_id for track in tracks),
         age_years=read.age_years if read else None,
         gender=read.gender if read else None,
         gender_confidence=read.gender_confidence if read else None,
+        age_std_years=read.age_std_years if read else None,
     )
-
-
-def _choose_faces(
-    planned: PlannedVideo,
-    staging: Staging,
-    persons: Sequence[Person],
-    by_track: Mapping[str, TrackSummary],
-    generator: FaceGenerator,
-    secret: bytes,
-) -> dict[str, tuple[SyntheticFace, SourceFace]]:
-    faces: dict[str, tuple[SyntheticFace, SourceFace]] = {}
-    for person in persons:
-        source = _source_face(planned, staging, [by_track[t] for t in person.track_ids])
-        if source is None or person.age_years is None or person.gender is None:
-            continue  # never seen well enough: the cover will do
-        rng = person_rng(secret, person.person_id)
-        face = generator.generate(person.person_id, person.age_years, person.gender, source, rng)
-        faces[person.person_id] = (face, source)
-    return faces
-
-
-def _source_face(
-    planned: PlannedVideo, staging: Staging, tracks: Sequence[TrackSummary]
-) -> SourceFace | None:
-    best = sorted(tracks, key=lambda t: float(t.view_weight.sum()), reverse=True)[:MAX_SOURCES]
-    by_shard: dict[int, list[str]] = {}
-    for track in best:
-        by_shard.setdefault(track.shard_index, []).append(track.track_id)
-    sources = [
-        source
-        for index, track_ids in sorted(by_shard.items())
-        for source in load_sources(
-            staging.reading(summaries_name(planned.shards[index].shard_id)), track_ids
-        )
-    ]
-    return merge_sources(sources) if sources else None
 
 
 def _header(
