@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from fsp_ray.core.face_types import F32, NUM_POINTS
+from fsp_ray.core.face_types import F32, NUM_POINTS, SourceFace, SyntheticFace
 from fsp_ray.faces.geometry import F64
+from fsp_ray.swap.layout import KEPT, beyond_natural, change_layout, layout, own_number
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.topology import (
-    FACE_OVAL,
     INNER_LIP_LOWER,
     INNER_LIP_UPPER,
     LEFT_BROW,
@@ -36,29 +36,78 @@ _PAIRED_RIMS: Final = (
 _MOUTH_CORNERS: Final = (61, 291)
 _UPPER_LIP: Final = (*OUTER_LIP_UPPER[1:-1], *INNER_LIP_UPPER[1:-1])
 _LOWER_LIP: Final = (*OUTER_LIP_LOWER[1:-1], *INNER_LIP_LOWER[1:-1])
-# Features are scaled fully from this far inside of the oval, in face widths.
-_FADE: Final = 0.2
 
 
-def displacement(source_shape: F32, synthetic_shape: F32, settings: SwapSettings) -> F32:
+def displacement(source: SourceFace, face: SyntheticFace, settings: SwapSettings) -> F32:
     """Return how each point moves, f32[468, 3], in face widths of the mean shape's frame.
 
     D = α (I − E Eᵀ)(S_synthetic − S_source): the expression components E are taken out, so that
-    a smile of the source is not mistaken for a trait to be undone. Each shift is bounded, equal
-    on both rims of eyes and inner lips, and smoothed over the mesh.
+    a smile of the source is not mistaken for a trait to be undone. Features are led away from
+    where the source has them, within what is natural; each shift is bounded, equal on both rims
+    of eyes and inner lips, and smoothed over the mesh.
     """
-    wanted = (synthetic_shape - source_shape).astype(np.float64).ravel()
-    basis = expression_basis()
-    neutral = (wanted - basis @ (basis.T @ wanted)).reshape(NUM_POINTS, 3)
-    shift = settings.shape_gain * neutral
-    shift += (settings.feature_scale - 1) * _from_middle(source_shape)
-    length = np.linalg.norm(shift, axis=1, keepdims=True)
-    shift *= np.minimum(1, settings.max_shift / np.maximum(length, 1e-9))
+    shift = _wanted(source, face, settings)
+    before = layout(source.shape)
+    shift += change_layout(_led_away(before, before + _change(shift), face, settings))
+    shift = _bounded(shift, settings)
     averaging = _neighbour_average()
     shift = _pair_rims(shift)
     for _ in range(_SMOOTHING_PASSES):
         shift = averaging @ shift
-    return _pair_rims(shift).astype(np.float32)
+    # Bounding and smoothing point by point put the layout out a little.
+    shift -= change_layout(beyond_natural(before, before + _change(shift)))
+    return _pair_rims(_bounded(shift, settings)).astype(np.float32)
+
+
+def strain(face: SyntheticFace, source: SourceFace, settings: SwapSettings | None = None) -> float:
+    """Return how far beyond the natural putting this face on would bend the source.
+
+    0 where every distance of the layout stays in its natural range by itself; else the root sum
+    of squares of what must be held back, in standard deviations. From about 2 on it shows: faces
+    that look squeezed, since what is held back in one place is missing in another.
+    """
+    chosen = settings or SwapSettings()
+    before = layout(source.shape)
+    after = before + _change(_wanted(source, face, chosen))
+    return float(np.linalg.norm(beyond_natural(before, after)[~KEPT]))
+
+
+def _wanted(source: SourceFace, face: SyntheticFace, settings: SwapSettings) -> F64:
+    """Return the shift towards the synthetic shape and beyond it, before it is bounded."""
+    wanted = (face.shape - source.shape).astype(np.float64).ravel()
+    basis = expression_basis()
+    neutral = (wanted - basis @ (basis.T @ wanted)).reshape(NUM_POINTS, 3)
+    return settings.shape_gain * neutral
+
+
+def _led_away(before: F64, after: F64, face: SyntheticFace, settings: SwapSettings) -> F64:
+    """Return by how much each distance is to change yet, f64[K], in spreads.
+
+    Those beyond the natural come back to it. Those near where the source has them go on in
+    their direction, or back across it where there is no room.
+    """
+    bounded = after - beyond_natural(before, after)
+    rng = own_number(face)
+    wanted = settings.layout_gain * rng.uniform(0.5, 1.5, len(before)) * ~KEPT
+    coin = rng.uniform(-1, 1, len(before))
+    toward = np.sign(bounded - before + 0.3 * coin * settings.layout_gain)
+    far = np.maximum(np.abs(bounded - before), wanted)
+    ahead, behind = before + toward * far, before - toward * wanted
+    out = np.abs(beyond_natural(before, ahead)) > np.abs(beyond_natural(before, behind))
+    target = np.where(out, behind, ahead)
+    target = np.where(wanted > 0, target, bounded)
+    return target - beyond_natural(before, target) - after
+
+
+def _change(shift: F64) -> F64:
+    """Return how a shift changes the layout, f64[K], in spreads."""
+    mean = load_topology().mean_shape
+    return layout((mean + shift).astype(np.float32)) - layout(mean)
+
+
+def _bounded(shift: F64, settings: SwapSettings) -> F64:
+    length = np.linalg.norm(shift, axis=1, keepdims=True)
+    return shift * np.minimum(1, settings.max_shift / np.maximum(length, 1e-9))
 
 
 @functools.cache
@@ -105,16 +154,6 @@ def _jaw_drop(shape: F64) -> F64:
     below = np.clip((shape[:, 1] - parting) / 0.04 + 0.5, 0, 1)
     central = np.clip((0.5 - np.abs(shape[:, 0])) / 0.3, 0, 1)
     return (below * central)[:, None] * np.array([0, 1, 0.3])
-
-
-def _from_middle(shape: F32) -> F64:
-    """Return each point's place about the face's middle, faded to nothing at the oval."""
-    points = shape.astype(np.float64)
-    oval = points[list(FACE_OVAL)]
-    gap = np.sqrt(((points[:, None, :2] - oval[:, :2]) ** 2).sum(axis=2)).min(axis=1)
-    share = np.clip(gap / _FADE, 0, 1)
-    middle = points[[*_MOUTH_CORNERS, LEFT_EYE_UPPER[0], RIGHT_EYE_UPPER[0]]].mean(axis=0)
-    return share[:, None] * (points - middle) * np.array([1, 1, 0])
 
 
 def _pair_rims(shift: F64) -> F64:

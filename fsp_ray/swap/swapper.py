@@ -50,7 +50,7 @@ class MeshSwapSession:
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
         self._source_shape = source.shape
-        self._displacement = displacement(source.shape, face.shape, settings)
+        self._displacement = displacement(source, face, settings)
         self._light = TextureLight(face, source, settings)
         self._opacity = {side: _shrunk(opacity(settings.feather), side) for side in _SIDES_PX}
 
