@@ -325,3 +325,32 @@ class SyntheticFace:
         check_array("texture", self.texture, np.uint8, (TEXTURE_PX, TEXTURE_PX, 3))
         check_array("shape", self.shape, np.float32, (NUM_POINTS, 3))
         check_finite("shape", self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceReading:
+    """How recognisers read a person with a synthetic face on. Biometric: memory only.
+
+    Attributes:
+        embeddings: one f32[D] unit vector a judge, the mean over the views tried; empty where
+            the face could be tried on no view.
+    """
+
+    embeddings: tuple[F32, ...]
+
+    def __post_init__(self) -> None:
+        for vector in self.embeddings:
+            check_array("embedding", vector, np.float32, (None,))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """The face chosen for a person, and how the person reads with it on.
+
+    Attributes:
+        face: what is put on.
+        reading: to keep the next persons' faces away from.
+    """
+
+    face: SyntheticFace
+    reading: FaceReading

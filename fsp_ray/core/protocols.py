@@ -5,6 +5,7 @@ Every call may be made on an empty batch of faces. Frames are RGB, u8[H, W, 3].
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -15,8 +16,11 @@ from fsp_ray.core.face_types import (
     F32,
     U8,
     Attributes,
+    Choice,
     FaceBatch,
+    FaceReading,
     FaceRois,
+    HeadView,
     Landmarks,
     SourceFace,
     SyntheticFace,
@@ -116,6 +120,41 @@ class FaceSwapper(Protocol):
 
     def session(self, face: SyntheticFace, source: SourceFace) -> SwapSession:
         """Start on one track."""
+        ...
+
+
+class FaceChooser(Protocol):
+    """Chooses, among faces of nobody, the one under which a person is recognised least."""
+
+    def choose(
+        self,
+        person_id: str,
+        age_years: float,
+        gender: Gender,
+        source: SourceFace,
+        views: Sequence[HeadView],
+        rng: np.random.Generator,
+        *,
+        taken: Sequence[FaceReading] = (),
+        attempt: int = 0,
+    ) -> Choice:
+        """Return a face for a person.
+
+        Args:
+            person_id: whose face is replaced.
+            age_years, gender: as read from the source, and as the face is to read.
+            source: the mean real face.
+            views: looks at the real head to try faces on, the best one first; may be empty.
+            rng: what the face is drawn from; the same gives the same face.
+            taken: how other persons read already, and what was rejected: to keep away from.
+            attempt: how many faces were rejected before; the more, the longer is searched.
+        """
+        ...
+
+    def read(
+        self, face: SyntheticFace, source: SourceFace, views: Sequence[HeadView]
+    ) -> FaceReading:
+        """Return how a person reads with a face on, from the same views as `choose` gets."""
         ...
 
 

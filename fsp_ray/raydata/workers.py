@@ -12,9 +12,9 @@ from pathlib import Path
 
 import cv2
 
-from fsp_ray.core.config import RunSettings
+from fsp_ray.core.config import Privacy, RunSettings
 from fsp_ray.core.face_types import Person
-from fsp_ray.core.protocols import FaceGenerator, MediaSource, Models
+from fsp_ray.core.protocols import FaceChooser, MediaSource, Models
 from fsp_ray.core.video_types import Shard, VideoInfo
 from fsp_ray.lake import Lake, SourceVideo
 from fsp_ray.models import load_models
@@ -26,7 +26,8 @@ from fsp_ray.stages.render_shard import render_shard
 from fsp_ray.stages.resolve_persons import resolve_persons
 from fsp_ray.stages.results import PlannedVideo, RenderedShard
 from fsp_ray.stages.staging import Staging
-from fsp_ray.swap import MeshSwapper
+from fsp_ray.swap import MeshSwapper, SwapSettings
+from fsp_ray.swap.choosing import FaceChooser as JudgedChooser
 from fsp_ray.synthesis import BankGenerator, FaceBank
 
 
@@ -114,8 +115,10 @@ def resolve_row(row: RayRow, context: RunContext) -> RayRow:
         lambda: resolve_persons(
             planned,
             context.video_staging(video_id),
-            generator=_generator() if context.settings.replace == "synthetic" else None,
-            same_person_distance=_matcher_distance(context.settings.pack),
+            chooser=_chooser(context.settings.pack, context.settings.privacy)
+            if context.settings.replace == "synthetic"
+            else None,
+            same_person_distance=_models(context.settings.pack).matcher.same_person_distance,
             secret=context.secret,
         ),
     )
@@ -127,7 +130,7 @@ class Renderer:
     def __init__(self, context: RunContext) -> None:
         cv2.setNumThreads(1)
         self._context = context
-        self._swapper = MeshSwapper()
+        self._swapper = MeshSwapper(SwapSettings.for_privacy(context.settings.privacy))
 
     def __call__(self, row: RayRow) -> RayRow:
         """Render one shard."""
@@ -165,11 +168,14 @@ def finish_row(row: RayRow, context: RunContext) -> RayRow:
 
 
 @cache
-def _generator() -> FaceGenerator:
-    """One bank a worker process."""
-    return BankGenerator(FaceBank.default())
+def _chooser(pack: str, privacy: Privacy) -> FaceChooser:
+    """One bank and one set of judges a worker process."""
+    cv2.setNumThreads(1)  # a task has one CPU
+    swap = SwapSettings.for_privacy(privacy)
+    generator = BankGenerator(FaceBank.default())
+    return JudgedChooser.from_models(generator, MeshSwapper(swap), _models(pack), swap=swap)
 
 
 @cache
-def _matcher_distance(pack: str) -> float:
-    return load_models(pack).matcher.same_person_distance
+def _models(pack: str) -> Models:
+    return load_models(pack, threads=1)

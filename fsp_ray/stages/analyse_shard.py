@@ -6,10 +6,10 @@ from fsp_ray.core.config import RunSettings
 from fsp_ray.core.protocols import MediaSource, Models
 from fsp_ray.core.video_types import Shard, VideoInfo
 from fsp_ray.faces import ShardTracker
-from fsp_ray.stages.archive import save_summaries, save_tracks
+from fsp_ray.stages.archive import save_summaries, save_tracks, save_views
 from fsp_ray.stages.measure_views import ViewMeasurer
 from fsp_ray.stages.results import AnalysedShard
-from fsp_ray.stages.staging import Staging, summaries_name, tracks_name
+from fsp_ray.stages.staging import Staging, summaries_name, tracks_name, views_name
 from fsp_ray.stages.timing import Stopwatch
 from fsp_ray.video import decode, prefetch
 
@@ -51,6 +51,8 @@ def analyse_shard(
             save_tracks(path, tracks)
         with staging.writing(summaries_name(shard.shard_id)) as path:
             save_summaries(path, [measurer.summary(track, shard.index) for track in tracks])
+        with staging.writing(views_name(shard.shard_id)) as path:
+            save_views(path, {t.track_id: measurer.head_views(t.track_id) for t in tracks})
     return AnalysedShard(
         shard_id=shard.shard_id,
         video_id=shard.video_id,

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from fsp_ray.core.face_types import SourceFace, SyntheticFace, Track, TrackSummary
+from fsp_ray.core.face_types import HeadView, SourceFace, SyntheticFace, Track, TrackSummary
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -96,6 +96,30 @@ def load_sources(path: Path, track_ids: Iterable[str]) -> tuple[SourceFace, ...]
             _source(data, f"{n}/", values["num_views"])
             for n, values in enumerate(header)
             if values["track_id"] in wanted and values["num_views"] > 0
+        )
+
+
+def save_views(path: Path, views: Mapping[str, Sequence[HeadView]]) -> None:
+    """Write the looks at the heads of one shard's tracks, by track_id."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    header: list[dict[str, Any]] = []
+    for track_id, of_track in views.items():
+        for view in of_track:
+            arrays[f"{len(header)}/rgb"] = view.rgb
+            arrays[f"{len(header)}/points"] = view.points
+            header.append({"track_id": track_id, "weight": view.weight})
+    _save(path, arrays, header)
+
+
+def load_views(path: Path, track_ids: Iterable[str]) -> tuple[HeadView, ...]:
+    """Read the looks at some tracks of one shard."""
+    wanted = set(track_ids)
+    with _load(path) as data:
+        header = cast("list[dict[str, Any]]", _header(data))
+        return tuple(
+            HeadView(data[f"{n}/rgb"], data[f"{n}/points"], values["weight"])
+            for n, values in enumerate(header)
+            if values["track_id"] in wanted
         )
 
 

@@ -10,10 +10,11 @@ from typing import Final
 import cv2
 import numpy as np
 
-from fsp_ray.core.face_types import F32, U8, Landmarks, Track, TrackSummary
+from fsp_ray.core.face_types import F32, U8, HeadView, Landmarks, Track, TrackSummary
 from fsp_ray.core.protocols import Models
 from fsp_ray.core.video_types import FrameBatch
 from fsp_ray.faces import BestViews, Observation, View, box_from_points
+from fsp_ray.stages.head_views import cut_head, pick_views
 from fsp_ray.synthesis import SourceFaceBuilder
 
 _CROP_PX: Final = 96  # a face is judged at one size, or large ones would count as blurred
@@ -31,6 +32,7 @@ class _Readings:
     """What was measured of one track."""
 
     by_pts: dict[int, _Reading] = field(default_factory=dict[int, _Reading])
+    heads: dict[int, HeadView] = field(default_factory=dict[int, HeadView])
     builder: SourceFaceBuilder = field(default_factory=SourceFaceBuilder)
 
 
@@ -50,6 +52,13 @@ class ViewMeasurer:
             by_frame.setdefault(view.observation.frame, []).append(view)
         for frame, views in by_frame.items():
             self._measure(batch.rgb[frame], views)
+        for track_id in {o.track_id for o in observations} & self._readings.keys():
+            self._drop_heads(track_id)
+
+    def head_views(self, track_id: str) -> tuple[HeadView, ...]:
+        """Return a few good looks at a track's head, unlike one another, the best one first."""
+        readings = self._readings.get(track_id)
+        return pick_views(list(readings.heads.values())) if readings else ()
 
     def summary(self, track: Track, shard_index: int) -> TrackSummary:
         """Sum a track up."""
@@ -92,8 +101,18 @@ class ViewMeasurer:
                 float(attributes.age_years[n]),
                 float(attributes.female_probability[n]),
             )
+            head = cut_head(rgb, seen.points, view.weight)
+            if head is not None:
+                readings.heads[seen.pts] = head
             if view.frontal:  # side views are kept out of what is averaged
                 readings.builder.add(rgb, seen.points, view.weight)
+
+    def _drop_heads(self, track_id: str) -> None:
+        """Forget the pictures of views that better ones pushed out: they are large."""
+        kept = {view.observation.pts for view in self._views.kept(track_id)}
+        heads = self._readings[track_id].heads
+        for pts in heads.keys() - kept:
+            del heads[pts]
 
 
 def _sharpness(rgb: U8, points: F32) -> float:

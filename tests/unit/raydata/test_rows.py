@@ -13,7 +13,7 @@ from fsp_ray.core.face_types import SourceFace
 from fsp_ray.raydata import workers
 from fsp_ray.raydata.rows import failure, from_row, to_row
 from fsp_ray.raydata.workers import RunContext
-from fsp_ray.stages.resolve_persons import person_rng
+from fsp_ray.stages.choose_faces import person_rng
 from fsp_ray.stages.results import Failure
 
 SECRET = b"0123456789 the run's own secret"

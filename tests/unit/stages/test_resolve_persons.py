@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 
 from fsp_ray.core import ids
-from fsp_ray.core.ages import Gender
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.face_types import SourceFace, SyntheticFace, TrackSummary
-from fsp_ray.core.protocols import FaceGenerator
+from fsp_ray.core.protocols import FaceChooser
 from fsp_ray.core.video_types import Shard, VideoInfo
 from fsp_ray.lake import SourceVideo
 from fsp_ray.lake.media import LocalMedia
-from fsp_ray.stages.archive import load_faces, save_summaries
+from fsp_ray.stages.archive import load_faces, save_summaries, save_views
 from fsp_ray.stages.bridges import Bridge
-from fsp_ray.stages.resolve_persons import MAX_SOURCES, person_rng, resolve_persons
+from fsp_ray.stages.choose_faces import MAX_SOURCES, person_rng
+from fsp_ray.stages.resolve_persons import resolve_persons
 from fsp_ray.stages.results import PlannedVideo, ResolvedVideo
-from fsp_ray.stages.staging import PLAN_NAME, Staging, summaries_name
-from fsp_ray.synthesis import BankGenerator, FaceBank
+from fsp_ray.stages.staging import PLAN_NAME, Staging, summaries_name, views_name
+from tests.fakes.choosers import DiceChooser
 from tests.fakes.faces import make_source, make_summary
 
 VIDEO = ids.video_id("a.mp4")
@@ -51,32 +51,6 @@ SECRET = b"the run's secret, thrown away"
 ALICE, BOB, CAROL = 1, 2, 3
 """Seeds of make_summary: one seed is one look."""
 SOURCE = make_source()
-
-
-class DiceGenerator:
-    """Draws a face from the rng alone, and remembers for whom."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, float, Gender]] = []
-        self.sources: list[SourceFace] = []
-
-    def generate(
-        self,
-        person_id: str,
-        age_years: float,
-        gender: Gender,
-        source: SourceFace,
-        rng: np.random.Generator,
-    ) -> SyntheticFace:
-        self.calls.append((person_id, age_years, gender))
-        self.sources.append(source)
-        return SyntheticFace(
-            person_id=person_id,
-            texture=rng.integers(0, 256, (256, 256, 3), np.uint8),
-            shape=rng.normal(size=(468, 3)).astype(np.float32),
-            age_years=age_years,
-            gender=gender,
-        )
 
 
 def track(
@@ -107,14 +81,16 @@ def resolve(
     staging: Staging,
     tracks: Sequence[TrackSummary],
     *,
-    generator: FaceGenerator | None = None,
+    chooser: FaceChooser | None = None,
     secret: bytes = SECRET,
 ) -> ResolvedVideo:
     for shard in SHARDS:
         with staging.writing(summaries_name(shard.shard_id)) as path:
             save_summaries(path, [t for t in tracks if t.shard_index == shard.index])
+        with staging.writing(views_name(shard.shard_id)) as path:
+            save_views(path, {})
     return resolve_persons(
-        PLANNED, staging, generator=generator, same_person_distance=0.4, secret=secret
+        PLANNED, staging, chooser=chooser, same_person_distance=0.4, secret=secret
     )
 
 
@@ -137,7 +113,7 @@ def _faces(staging: Staging) -> dict[str, SyntheticFace]:
 
 
 def test_the_tracks_of_a_person_are_one_person_and_of_two_are_two(staging: Staging) -> None:
-    persons = resolve(staging, TWO, generator=DiceGenerator()).persons
+    persons = resolve(staging, TWO, chooser=DiceChooser()).persons
     assert [p.track_ids for p in persons] == [
         (TWO[0].track_id, TWO[2].track_id),
         (TWO[1].track_id, TWO[3].track_id),
@@ -163,7 +139,7 @@ def test_persons_are_numbered_as_they_appear_left_before_right(staging: Staging)
 
 
 def test_every_track_has_one_owner(staging: Staging) -> None:
-    persons = resolve(staging, TWO, generator=DiceGenerator()).persons
+    persons = resolve(staging, TWO, chooser=DiceChooser()).persons
     _, header = load_faces(staging.reading(PLAN_NAME), set())
     assert header["owners"] == {t: p.person_id for p in persons for t in p.track_ids}
     assert set(header["owners"]) == {t.track_id for t in TWO}
@@ -173,7 +149,7 @@ def test_one_secret_gives_one_face_and_another_secret_another(tmp_path: Path) ->
     runs = []
     for name, secret in (("a", SECRET), ("b", SECRET), ("c", SECRET + b"!")):
         staging = Staging(tmp_path / name)
-        resolve(staging, TWO, generator=DiceGenerator(), secret=secret)
+        resolve(staging, TWO, chooser=DiceChooser(), secret=secret)
         runs.append(_faces(staging))
     first, again, other = runs
     assert set(first) == set(again) == set(other) == {ids.person_id(VIDEO, n) for n in (0, 1)}
@@ -185,20 +161,6 @@ def test_one_secret_gives_one_face_and_another_secret_another(tmp_path: Path) ->
     assert (one.texture != two.texture).any()
 
 
-def test_the_real_generator_obeys_the_secret(tmp_path: Path) -> None:
-    generator = BankGenerator(FaceBank.default())
-    faces = []
-    for name, secret in (("a", SECRET), ("b", SECRET), ("c", SECRET + b"!")):
-        staging = Staging(tmp_path / name)
-        resolve(staging, TWO, generator=generator, secret=secret)
-        faces.append(_faces(staging))
-    for person, face in faces[0].items():
-        np.testing.assert_array_equal(face.texture, faces[1][person].texture)
-        np.testing.assert_array_equal(face.shape, faces[1][person].shape)
-        assert (face.texture != faces[2][person].texture).any()
-        assert (face.gender, face.age_years) == ("female", 33)
-
-
 def test_the_rng_is_the_secrets_and_the_persons() -> None:
     def draw(secret: bytes, number: int) -> int:
         return int(person_rng(secret, ids.person_id(VIDEO, number)).integers(1 << 60))
@@ -208,18 +170,21 @@ def test_the_rng_is_the_secrets_and_the_persons() -> None:
     assert draw(SECRET, 0) == drawn[0]
 
 
-def test_without_a_generator_nobody_gets_a_face(staging: Staging) -> None:
+def test_without_a_chooser_nobody_gets_a_face(staging: Staging) -> None:
     persons = resolve(staging, TWO).persons
     assert len(persons) == 2
     assert _faces(staging) == {}
 
 
 def test_nobody_without_a_source_gets_a_face(staging: Staging) -> None:
-    generator = DiceGenerator()
+    chooser = DiceChooser()
     tracks = [track(0, 0, 10, 90, ALICE, source=None), track(0, 1, 10, 90, BOB, x=200)]
-    alice, bob = resolve(staging, tracks, generator=generator).persons
+    alice, bob = resolve(staging, tracks, chooser=chooser).persons
     assert set(_faces(staging)) == {bob.person_id}
-    assert generator.calls == [(bob.person_id, 33, "female")]
+    _, header = load_faces(staging.reading(PLAN_NAME), set())
+    assert header["covered"] == [alice.person_id]
+    assert header["attempts"] == {bob.person_id: 0}
+    assert chooser.calls == [(bob.person_id, 33, "female")]
     assert alice.age_years == 33  # what was read of her stays
 
 
@@ -232,19 +197,19 @@ def test_nobody_of_whom_nothing_was_read_gets_a_face_or_a_guess(staging: Staging
         view_age_years=np.zeros(0, np.float32),
         view_female=np.zeros(0, np.float32),
     )
-    generator = DiceGenerator()
-    (person,) = resolve(staging, [unread], generator=generator).persons
+    chooser = DiceChooser()
+    (person,) = resolve(staging, [unread], chooser=chooser).persons
     assert (person.age_years, person.gender, person.gender_confidence) == (None, None, None)
     assert _faces(staging) == {}
-    assert generator.calls == []
+    assert chooser.calls == []
 
 
 def test_a_video_without_faces_has_a_plan_too(staging: Staging) -> None:
-    resolved = resolve(staging, [], generator=DiceGenerator())
+    resolved = resolve(staging, [], chooser=DiceChooser())
     assert resolved.persons == ()
     assert load_faces(staging.reading(PLAN_NAME)) == (
         {},
-        {"persons": [], "owners": {}, "bridges": {}},
+        {"persons": [], "owners": {}, "bridges": {}, "attempts": {}, "covered": []},
     )
 
 
@@ -262,16 +227,16 @@ def test_a_mean_face_is_made_of_so_many_tracks_and_of_the_best(staging: Staging)
                 source=replace(SOURCE, num_views=views),
             )
         )
-    generator = DiceGenerator()
-    (person,) = resolve(staging, tracks, generator=generator).persons
+    chooser = DiceChooser()
+    (person,) = resolve(staging, tracks, chooser=chooser).persons
     assert len(person.track_ids) == MAX_SOURCES + 4
-    (source,) = generator.sources
+    (source,) = chooser.sources
     assert source.num_views == MAX_SOURCES
 
 
 def test_gaps_at_borders_are_in_the_plan(staging: Staging) -> None:
     tracks = [track(0, 0, 10, 94, ALICE), track(1, 0, 4, 50, ALICE)]
-    (person,) = resolve(staging, tracks, generator=DiceGenerator()).persons
+    (person,) = resolve(staging, tracks, chooser=DiceChooser()).persons
     _, header = load_faces(staging.reading(PLAN_NAME), set())
     (bridge,) = [Bridge.from_dict(values) for values in header["bridges"][person.person_id]]
     assert (bridge.after_pts, bridge.before_pts) == (94, 104)
@@ -284,12 +249,12 @@ def test_an_unanalysed_shard_is_the_videos_error(staging: Staging) -> None:
     resolve(staging, TWO)
     staging.reading(summaries_name(SHARDS[1].shard_id)).unlink()
     with pytest.raises(VideoError, match="missing") as caught:
-        resolve_persons(PLANNED, staging, generator=None, same_person_distance=0.4, secret=SECRET)
+        resolve_persons(PLANNED, staging, chooser=None, same_person_distance=0.4, secret=SECRET)
     assert caught.value.reason == FailureReason.WORKER
 
 
 def test_what_leaves_the_stage_holds_nothing_biometric(staging: Staging) -> None:
-    resolved = resolve(staging, TWO, generator=DiceGenerator())
+    resolved = resolve(staging, TWO, chooser=DiceChooser())
     carried = pickle.dumps(resolved)
     assert b"numpy" not in carried
     assert SECRET not in carried
