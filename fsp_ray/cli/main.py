@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from fsp_ray import __version__
-from fsp_ray.cli import anonymize, bench, demo, demographics, doctor, look, query
+from fsp_ray.cli import anonymize, bench, demo, demographics, doctor, evaluate, look, query
 from fsp_ray.cli.console import complain
 from fsp_ray.cli.exits import ExitCode, explain, explain_unexpected
 from fsp_ray.cli.faces import faces_app
@@ -75,6 +75,7 @@ app.add_typer(faces_app, name="faces")
 app.command(name="look", hidden=True)(look.look)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="bench")(bench.bench)
+app.command(name="evaluate")(evaluate.evaluate)
 
 
 def run(arguments: Sequence[str]) -> int:

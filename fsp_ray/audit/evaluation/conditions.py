@@ -1,0 +1,213 @@
+"""What is done to a portrait before it is judged: nothing, cover, blur, or a synthetic face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import cv2
+import numpy as np
+
+from fsp_ray.audit.evaluation.portraits import Portrait
+from fsp_ray.core.ages import Gender
+from fsp_ray.core.face_types import (
+    DETECTED,
+    F32,
+    U8,
+    HeadView,
+    SourceFace,
+    SyntheticFace,
+    Track,
+)
+from fsp_ray.core.protocols import FaceChooser, FaceGenerator, FaceSwapper, Models
+from fsp_ray.faces import SWAP, BestViews, Observation, replacement_modes
+from fsp_ray.faces.geometry import overlap_of_smaller
+from fsp_ray.swap import cover
+from fsp_ray.synthesis import SourceFaceBuilder
+
+# deface 1.5.0, as it comes: --mask-scale 1.3 moves every side of a box out by .3 of the box, and
+# the blur is a box filter half as large as the result, inside of its ellipse.
+_DEFACE_MASK_SCALE: Final = 1.3
+_DEFACE_BLUR: Final = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replaced:
+    """A portrait after.
+
+    Attributes:
+        rgb: u8[H, W, 3].
+        covered: whether the face was covered where a synthetic one was asked for.
+    """
+
+    rgb: U8
+    covered: bool = False
+
+
+class Replacer(Protocol):
+    """One condition: what is done to every portrait. Leaves the portrait itself as it is."""
+
+    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
+        """Return the picture after."""
+        ...
+
+
+class FaceMaker(Protocol):
+    """Makes the face that goes on a head, seen in `views`."""
+
+    def make(
+        self,
+        age_years: float,
+        gender: Gender,
+        source: SourceFace,
+        views: Sequence[HeadView],
+        rng: np.random.Generator,
+    ) -> SyntheticFace:
+        """Return a face of nobody."""
+        ...
+
+
+class Unchanged:
+    """Nothing is done: what the judges say of two looks at one picture."""
+
+    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
+        """Return the picture itself."""
+        return Replaced(portrait.rgb)
+
+
+class Covered:
+    """The cover, for everybody."""
+
+    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
+        """Return the covered picture."""
+        return Replaced(_covered(portrait))
+
+
+class Blurred:
+    """A blur as deface 1.5.0 draws it by default, on the box of the detector for judging."""
+
+    def __init__(self, models: Models) -> None:
+        self._detector = models.recall_detector
+
+    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
+        """Return the blurred picture; a face that the detector misses stays, as it would there."""
+        rgb = portrait.rgb.copy()
+        faces = self._detector.detect(rgb[None])
+        over = overlap_of_smaller(portrait.xyxy[None], faces.xyxy)[0]
+        for xyxy in faces.xyxy[over > 0]:
+            blur_as_deface(rgb, xyxy)
+        return Replaced(rgb)
+
+
+class Synthetic:
+    """A synthetic face, by the steps of the pipeline for a video of one frame."""
+
+    def __init__(self, models: Models, maker: FaceMaker, swapper: FaceSwapper) -> None:
+        self._attributes = models.attributes
+        self._maker = maker
+        self._swapper = swapper
+
+    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
+        """Return the picture with a synthetic face, or with a cover where the pipeline covers."""
+        view = _frontal_view(portrait)
+        if view is None or replacement_modes(_track(portrait))[0] != SWAP:
+            return Replaced(_covered(portrait), covered=True)
+        builder = SourceFaceBuilder()
+        builder.add(portrait.rgb, portrait.points, view.weight)
+        source = builder.build()
+        if source is None:
+            return Replaced(_covered(portrait), covered=True)
+        read = self._attributes.estimate(portrait.rgb, portrait.landmarks)
+        gender: Gender = "female" if read.female_probability[0] >= 0.5 else "male"
+        age_years = float(np.clip(read.age_years[0], 0, 120))
+        face = self._maker.make(age_years, gender, source, [view], rng)
+        rgb = portrait.rgb.copy()
+        try:
+            self._swapper.session(face, source).apply(rgb, portrait.points)
+        except ValueError:  # nothing was drawn: the pipeline covers such a face
+            return Replaced(_covered(portrait), covered=True)
+        return Replaced(rgb)
+
+
+class Generated:
+    """Makes faces with a generator alone, without choosing."""
+
+    def __init__(self, generator: FaceGenerator) -> None:
+        self._generator = generator
+
+    def make(
+        self,
+        age_years: float,
+        gender: Gender,
+        source: SourceFace,
+        views: Sequence[HeadView],
+        rng: np.random.Generator,
+    ) -> SyntheticFace:
+        """Return the first face drawn."""
+        return self._generator.generate("evaluated", age_years, gender, source, rng)
+
+
+class Chosen:
+    """Makes faces with the pipeline's chooser."""
+
+    def __init__(self, chooser: FaceChooser) -> None:
+        self._chooser = chooser
+
+    def make(
+        self,
+        age_years: float,
+        gender: Gender,
+        source: SourceFace,
+        views: Sequence[HeadView],
+        rng: np.random.Generator,
+    ) -> SyntheticFace:
+        """Return the face chosen."""
+        return self._chooser.choose("evaluated", age_years, gender, source, views, rng).face
+
+
+def blur_as_deface(rgb: U8, xyxy: F32) -> None:
+    """Blur an ellipse in place, as deface 1.5.0 does with the box of a detection f32[4]."""
+    height, width = rgb.shape[:2]
+    grow = _DEFACE_MASK_SCALE - 1
+    x1, y1, x2, y2 = (int(v) for v in xyxy)
+    wide, high = x2 - x1, y2 - y1
+    left, right = max(0, round(x1 - grow * wide)), min(width - 1, round(x2 + grow * wide))
+    top, bottom = max(0, round(y1 - grow * high)), min(height - 1, round(y2 + grow * high))
+    box = rgb[top:bottom, left:right]
+    kernel = ((right - left) // _DEFACE_BLUR, (bottom - top) // _DEFACE_BLUR)
+    if min(kernel) < 1:
+        return
+    blurred: Any = cv2.blur(box, kernel)
+    y, x = np.ogrid[: bottom - top, : right - left]
+    half_y, half_x = (bottom - top) // 2, (right - left) // 2
+    inside = ((y - half_y) / half_y) ** 2 + ((x - half_x) / half_x) ** 2 < 1
+    np.copyto(box, blurred, where=np.asarray(inside)[:, :, None])
+
+
+def _covered(portrait: Portrait) -> U8:
+    rgb = portrait.rgb.copy()
+    cover(rgb, portrait.xyxy, portrait.points)
+    return rgb
+
+
+def _frontal_view(portrait: Portrait) -> HeadView | None:
+    """Return the portrait as a view of the head, if the pipeline would average it."""
+    presence = float(portrait.landmarks.presence[0])
+    seen = Observation(0, "portrait", 0, portrait.points, presence, 1.0)
+    for view in BestViews().choose([seen], [1.0]):
+        if view.frontal:
+            return HeadView(portrait.rgb, portrait.points, view.weight)
+    return None
+
+
+def _track(portrait: Portrait) -> Track:
+    return Track(
+        track_id="portrait",
+        pts=np.zeros(1, np.int64),
+        xyxy=portrait.xyxy[None],
+        points=portrait.landmarks.points,
+        presence=portrait.landmarks.presence,
+        det_score=np.ones(1, np.float32),
+        origin=np.full(1, DETECTED, np.uint8),
+    )

@@ -1,0 +1,159 @@
+"""What `fsp evaluate` runs: a pack and a setting against no change, the cover, and a blur."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fsp_ray import __version__
+from fsp_ray.audit.evaluation import (
+    Blurred,
+    Chosen,
+    Covered,
+    Evaluation,
+    FacesRequest,
+    Replacer,
+    Synthetic,
+    Unchanged,
+    evaluate_faces,
+    labelled_files,
+)
+from fsp_ray.core.config import PIPELINE_VERSION, Privacy
+from fsp_ray.core.errors import SettingsError
+from fsp_ray.core.protocols import FaceEmbedder, Models
+from fsp_ray.models import load_models, show_pack
+from fsp_ray.swap import MeshSwapper, SwapSettings
+from fsp_ray.swap.choosing import FaceChooser
+from fsp_ray.synthesis import BankGenerator, FaceBank
+
+Tell = Callable[[str], None]
+_LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRequest:
+    """What to evaluate.
+
+    Attributes:
+        faces: folder of labelled portraits, or None.
+        clips: folder of clips, or None.
+        pack, privacy: as of a run.
+        limit: faces judged at most.
+        seed: chooses the faces, and stands in for the runs' secrets.
+    """
+
+    faces: Path | None = None
+    clips: Path | None = None
+    pack: str = "open"
+    privacy: Privacy = "standard"
+    limit: int = 200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.faces is None and self.clips is None:
+            raise SettingsError(
+                "There is nothing to evaluate on.", advice="Give --faces or --clips."
+            )
+        if self.privacy not in ("standard", "strong"):
+            raise SettingsError(f"--privacy can't be {self.privacy!r}; say standard or strong.")
+        if self.limit < 1:
+            raise SettingsError("--limit must be at least 1.")
+
+
+def evaluate(
+    request: EvaluationRequest,
+    *,
+    judges: Mapping[str, FaceEmbedder] | None = None,
+    tell: Tell,
+) -> Evaluation:
+    """Evaluate; matcher and auditor of the pack always judge, `judges` are further ones.
+
+    Raises:
+        PackError: the pack can't be loaded.
+        SourceError: there is nothing to judge in a folder.
+    """
+    start = time.monotonic()
+    models = load_models(request.pack)
+    panel = {"matcher": models.matcher, "auditor": models.auditor, **(judges or {})}
+    faces = None
+    if request.faces is not None:
+        faces = evaluate_faces(
+            labelled_files(request.faces),
+            models=models,
+            judges=panel,
+            conditions=conditions(models, request.privacy),
+            request=FacesRequest(limit=request.limit, seed=request.seed),
+            tell=tell,
+        )
+    return Evaluation(
+        settings=_settings(request, panel),
+        versions=versions(request.pack),
+        seconds=time.monotonic() - start,
+        faces=faces,
+    )
+
+
+def conditions(models: Models, privacy: Privacy) -> dict[str, Replacer]:
+    """Return what is compared, by name; `synthetic` is what the pipeline does to a face."""
+    settings = SwapSettings.for_privacy(privacy)
+    swapper = MeshSwapper(settings)
+    generator = BankGenerator(FaceBank.default())
+    chooser = FaceChooser.from_models(generator, swapper, models, swap=settings)
+    return {
+        "unchanged": Unchanged(),
+        "cover": Covered(),
+        "blur": Blurred(models),
+        "synthetic": Synthetic(models, Chosen(chooser), swapper),
+    }
+
+
+def load_judges(plugs: Sequence[str]) -> dict[str, FaceEmbedder]:
+    """Return further judges from `NAME=MODULE:FUNCTION`; the function returns an embedder.
+
+    Raises:
+        SettingsError: a plug can't be read, imported, or called.
+    """
+    judges: dict[str, FaceEmbedder] = {}
+    for plug in plugs:
+        name, _, target = plug.partition("=")
+        module, _, function = target.partition(":")
+        if not (name and module and function):
+            raise SettingsError(f"--judge can't be {plug!r}.", advice="Say NAME=MODULE:FUNCTION.")
+        try:
+            made: Any = getattr(importlib.import_module(module), function)()
+        except (ImportError, AttributeError) as error:
+            raise SettingsError(f"--judge {name}: {error}.") from error
+        judges[name] = made
+    return judges
+
+
+def versions(pack: str) -> dict[str, str]:
+    """Return the versions of what takes part."""
+    entries = {
+        f"{pack}/{entry.name}": f"{entry.wheel_version}, sha256 {entry.sha256[:16]}"
+        for entry in show_pack(pack).models
+    }
+    return {
+        "fsp_ray": __version__,
+        "pipeline": str(PIPELINE_VERSION),
+        "python": platform.python_version(),
+        **{name: version(name) for name in _LIBRARIES},
+        **entries,
+    }
+
+
+def _settings(request: EvaluationRequest, judges: Mapping[str, FaceEmbedder]) -> dict[str, object]:
+    return {
+        "pack": request.pack,
+        "privacy": request.privacy,
+        "limit": request.limit,
+        "seed": request.seed,
+        "judges": sorted(judges),
+        "swap": asdict(SwapSettings.for_privacy(request.privacy)),
+    }
