@@ -74,6 +74,15 @@ class FaceEmbedder(Protocol):
         """Distance (1 - cosine, for unit vectors) under which two tracks are one person."""
         ...
 
+    def match_distance(self, far: float) -> float:
+        """Return the distance under which a share `far` of pairs of different people lies.
+
+        Raises:
+            ValueError: the recogniser was not calibrated for that false accept rate; all are for
+                .01 and .001.
+        """
+        ...
+
     def embed(self, rgb: U8, landmarks: Landmarks) -> F32:
         """Return f32[M, D], unit vectors."""
         ...
@@ -182,8 +191,13 @@ class Models(Protocol):
         ...
 
     @property
+    def judges(self) -> Sequence[FaceEmbedder]:
+        """Choose faces: the matcher first; never the auditor."""
+        ...
+
+    @property
     def auditor(self) -> FaceEmbedder:
-        """Only judges."""
+        """Only audits."""
         ...
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -23,3 +24,15 @@ def embed_chips(session: Session, rgb: U8, matrices: F64, chip_px: int, dimensio
         vectors[part] = session.run(to_nchw(cut_chips(rgb, matrices[part], chip_px)))[output]
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(length, np.float32(1e-12))
+
+
+def calibrated_distance(distances: Mapping[float, float], far: float) -> float:
+    """Return the distance that was measured for a false accept rate.
+
+    Raises:
+        ValueError: none was; the message says for which rates there is one.
+    """
+    if far not in distances:
+        known = ", ".join(f"{rate:g}" for rate in distances)
+        raise ValueError(f"there is no distance for a false accept rate of {far:g}, only {known}")
+    return distances[far]

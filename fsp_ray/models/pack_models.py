@@ -75,6 +75,11 @@ class OpenModels:
         return self._once("matcher", lambda: SFaceEmbedder(self._session("sface")))
 
     @property
+    def judges(self) -> tuple[FaceEmbedder, ...]:
+        """The matcher alone: no other recogniser comes in a wheel that installs."""
+        return (self.matcher,)
+
+    @property
     def auditor(self) -> FaceEmbedder:
         """dlib's recogniser, which errs nearly independently of SFace."""
         return self._once("auditor", lambda: DlibEmbedder(self._session("dlib")))
