@@ -1,4 +1,4 @@
-"""Age and gender from two small nets."""
+"""Age and gender: what three nets say of a face, judged by a head of our own."""
 
 from __future__ import annotations
 
@@ -7,29 +7,53 @@ from typing import Final
 import numpy as np
 
 from fsp_ray.core.face_types import F32, U8, Attributes, Landmarks
-from fsp_ray.faces.alignment import attribute_chip_matrices
+from fsp_ray.faces.alignment import arcface_kps, arcface_matrices, attribute_chip_matrices
+from fsp_ray.models.attribute_head import AttributeHead
 from fsp_ray.models.chips import cut_chips, to_nchw
+from fsp_ray.models.convert.sface import POOLED
+from fsp_ray.models.embedding import MAX_BATCH
 from fsp_ray.models.session import Session
+from fsp_ray.models.sface import SFACE_PX
 
 _AGE_PX: Final = 64
 _GENDER_PX: Final = 32
-_MAX_BATCH: Final = 16
 _MEAN_RGB: Final = np.array([122.782, 117.001, 104.298], np.float32).reshape(3, 1, 1)
 _SCALE: Final = np.float32(256)
-# The age that each of the 81 classes stands for; the first is "under one".
-_CLASS_AGES: Final = np.array([0.25, *range(1, 81)], np.float32)
-_FEMALE: Final = 0
+_LEAST_PROBABILITY: Final = np.float32(1e-6)
+
+
+class AttributeFeatures:
+    """What the age and the gender net say of a face, and what SFace's hidden layers show of it.
+
+    The age and the gender net are Cydral's (dlib-models), trained on chips that five points
+    align: with plain detector boxes their error more than doubles.
+    """
+
+    def __init__(self, *, age: Session, gender: Session, sface: Session) -> None:
+        self._age = age
+        self._gender = gender
+        self._sface = sface
+
+    def read(self, rgb: U8, landmarks: Landmarks) -> F32:
+        """Return f32[M, D], a row a face of one frame.
+
+        Raises:
+            ValueError: the points of a mesh coincide.
+        """
+        points = landmarks.points
+        ages = _log_probabilities(self._age, rgb, points, _AGE_PX)
+        genders = _log_probabilities(self._gender, rgb, points, _GENDER_PX)
+        matrices = arcface_matrices(arcface_kps(points), SFACE_PX)
+        pooled = _in_batches(self._sface, to_nchw(cut_chips(rgb, matrices, SFACE_PX)), POOLED)
+        return np.concatenate([ages, genders, pooled], axis=1)
 
 
 class AgeGenderEstimator:
-    """Cydral's dlib nets, trained on chips that five points align; an `AttributeEstimator`.
+    """An `AttributeEstimator` of features and a head."""
 
-    Alignment decides: with plain detector boxes the age error more than doubles.
-    """
-
-    def __init__(self, *, age: Session, gender: Session) -> None:
-        self._age = age
-        self._gender = gender
+    def __init__(self, features: AttributeFeatures, head: AttributeHead) -> None:
+        self._features = features
+        self._head = head
 
     def estimate(self, rgb: U8, landmarks: Landmarks) -> Attributes:
         """Estimate for every face of one frame.
@@ -37,19 +61,19 @@ class AgeGenderEstimator:
         Raises:
             ValueError: the points of a mesh coincide.
         """
-        ages = _probabilities(self._age, rgb, landmarks.points, _AGE_PX) @ _CLASS_AGES
-        genders = _probabilities(self._gender, rgb, landmarks.points, _GENDER_PX)
-        return Attributes(
-            age_years=ages.astype(np.float32),
-            female_probability=np.ascontiguousarray(genders[:, _FEMALE]),
-        )
+        return self._head.read(self._features.read(rgb, landmarks))
 
 
-def _probabilities(session: Session, rgb: U8, points: F32, chip_px: int) -> F32:
-    """Return f32[M, classes]."""
+def _log_probabilities(session: Session, rgb: U8, points: F32, chip_px: int) -> F32:
+    """Return f32[M, classes], centred: what stood before the net's softmax, but for a constant."""
     matrices = attribute_chip_matrices(points, chip_px)
     chips = (to_nchw(cut_chips(rgb, matrices, chip_px)) - _MEAN_RGB) / _SCALE
     (output,) = session.outputs
-    # At least one call, empty or not: the net itself says how many classes there are.
-    starts = range(0, max(len(chips), 1), _MAX_BATCH)
-    return np.concatenate([session.run(chips[i : i + _MAX_BATCH])[output] for i in starts])
+    logs = np.log(np.maximum(_in_batches(session, chips, output), _LEAST_PROBABILITY))
+    return logs - logs.mean(axis=1, keepdims=True)
+
+
+def _in_batches(session: Session, chips: F32, output: str) -> F32:
+    # At least one call, empty or not: the net itself says how many values there are.
+    starts = range(0, max(len(chips), 1), MAX_BATCH)
+    return np.concatenate([session.run(chips[i : i + MAX_BATCH])[output] for i in starts])

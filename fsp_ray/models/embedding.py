@@ -12,15 +12,15 @@ from fsp_ray.faces.geometry import F64
 from fsp_ray.models.chips import cut_chips, to_nchw
 from fsp_ray.models.session import Session
 
-_MAX_BATCH: Final = 16
+MAX_BATCH: Final = 16
 
 
 def embed_chips(session: Session, rgb: U8, matrices: F64, chip_px: int, dimensions: int) -> F32:
     """Return f32[M, dimensions], unit vectors, of the chips that `matrices` cut out of `rgb`."""
     vectors = np.empty((len(matrices), dimensions), np.float32)
-    (output,) = session.outputs
-    for start in range(0, len(matrices), _MAX_BATCH):
-        part = slice(start, start + _MAX_BATCH)
+    output = session.outputs[0]
+    for start in range(0, len(matrices), MAX_BATCH):
+        part = slice(start, start + MAX_BATCH)
         vectors[part] = session.run(to_nchw(cut_chips(rgb, matrices[part], chip_px)))[output]
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(length, np.float32(1e-12))

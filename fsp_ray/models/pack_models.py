@@ -12,13 +12,15 @@ from fsp_ray.core.protocols import (
     FaceLandmarker,
     Models,
 )
-from fsp_ray.models.age_gender import AgeGenderEstimator
+from fsp_ray.models.age_gender import AgeGenderEstimator, AttributeFeatures
+from fsp_ray.models.attribute_head import AttributeHead
 from fsp_ray.models.centerface import CenterFace
 from fsp_ray.models.detection import DetectionPass, UnionDetector
 from fsp_ray.models.dlib_resnet import DlibEmbedder
 from fsp_ray.models.install import load_model
 from fsp_ray.models.manifest import Pack, show_pack
 from fsp_ray.models.mesh import MeshLandmarker
+from fsp_ray.models.remembering import RememberingSession
 from fsp_ray.models.session import Session
 from fsp_ray.models.sface import SFaceEmbedder
 from fsp_ray.models.yunet import YuNet
@@ -72,7 +74,7 @@ class OpenModels:
     @property
     def matcher(self) -> FaceEmbedder:
         """SFace."""
-        return self._once("matcher", lambda: SFaceEmbedder(self._session("sface")))
+        return self._once("matcher", lambda: SFaceEmbedder(self._sface()))
 
     @property
     def judges(self) -> tuple[FaceEmbedder, ...]:
@@ -86,10 +88,17 @@ class OpenModels:
 
     @property
     def attributes(self) -> AttributeEstimator:
-        """The age and the gender net."""
+        """The age and the gender net and the matcher's hidden layers, judged by our own head."""
+        return self._once("attributes", self._make_attributes)
+
+    @property
+    def attribute_features(self) -> AttributeFeatures:
+        """What the attributes are read from; a fit needs them bare."""
         return self._once(
-            "attributes",
-            lambda: AgeGenderEstimator(age=self._session("age"), gender=self._session("gender")),
+            "attribute_features",
+            lambda: AttributeFeatures(
+                age=self._session("age"), gender=self._session("gender"), sface=self._sface()
+            ),
         )
 
     def _make_detector(self) -> FaceDetector:
@@ -108,11 +117,22 @@ class OpenModels:
     def _yunet(self) -> YuNet:
         return self._once("yunet", lambda: YuNet(self._session("yunet")))
 
+    def _make_attributes(self) -> AttributeEstimator:
+        return AgeGenderEstimator(self.attribute_features, AttributeHead.default())
+
+    def _sface(self) -> Session:
+        """One net for the matcher and the attributes: who asks second gets the same answer."""
+        return self._once(
+            "sface", lambda: RememberingSession(self._model("sface"), threads=self._threads)
+        )
+
     def _once(self, key: str, make: Callable[[], _T]) -> _T:
         if key not in self._made:
             self._made[key] = make()
         return cast("_T", self._made[key])
 
     def _session(self, name: str) -> Session:
-        model = load_model(self._pack.name, self._pack.model(name))
-        return Session(model, threads=self._threads)
+        return Session(self._model(name), threads=self._threads)
+
+    def _model(self, name: str) -> bytes:
+        return load_model(self._pack.name, self._pack.model(name))

@@ -9,7 +9,7 @@ from fsp_ray.faces.alignment import arcface_kps, arcface_matrices
 from fsp_ray.models.embedding import calibrated_distance, embed_chips
 from fsp_ray.models.session import Session
 
-_CHIP_PX: Final = 112
+SFACE_PX: Final = 112
 _DIMENSIONS: Final = 128
 # Measured, cosine distance: one person within a track .28 (95 %), across shots .51-.54 (95 %),
 # two persons .67 (1 %). At .50 one pair of adults in 2,500 is taken for one person.
@@ -50,5 +50,5 @@ class SFaceEmbedder:
         Raises:
             ValueError: the points of a mesh coincide.
         """
-        matrices = arcface_matrices(arcface_kps(landmarks.points), _CHIP_PX)
-        return embed_chips(self._session, rgb, matrices, _CHIP_PX, _DIMENSIONS)
+        matrices = arcface_matrices(arcface_kps(landmarks.points), SFACE_PX)
+        return embed_chips(self._session, rgb, matrices, SFACE_PX, _DIMENSIONS)

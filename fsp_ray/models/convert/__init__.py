@@ -31,6 +31,6 @@ CONVERTERS: Final[dict[str, Converter]] = {
     "centerface": Converter(1, convert_centerface),
     "dlib_resnet": Converter(1, convert_dlib_resnet),
     "mesh": Converter(1, convert_mesh),
-    "sface": Converter(1, convert_sface),
+    "sface": Converter(2, convert_sface),
     "yunet": Converter(1, convert_yunet),
 }
