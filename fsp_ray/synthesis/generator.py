@@ -50,6 +50,7 @@ class BankGenerator:
         self._bank = bank
         self._ages = load_age_model() if age_model is None else age_model
         self._means: dict[Gender, tuple[F32, F32]] = {}
+        self._traits: tuple[SourceFace, tuple[float, float, F32 | None]] | None = None
 
     def generate(
         self,
@@ -129,20 +130,29 @@ class BankGenerator:
     def candidates(self, gender: Gender, source: SourceFace, age_years: float) -> I64:
         """Return the indices of the faces that suit best, nearest first."""
         mine = self._bank.of(gender)
-        ratio = log_ratio(source.texture, source.weight)
-        grown = age_years >= _GROWN_YEARS
-        beard = beard_score(ratio) if grown else float(np.quantile(self._bank.beard[mine], 0.1))
+        beard, brow, tone = self._traits_of(source)
+        if age_years < _GROWN_YEARS:
+            beard = float(np.quantile(self._bank.beard[mine], 0.1))
         gap = ((self._bank.beard[mine] - beard) / _BEARD_STEP) ** 2 * float(gender == "male")
         brows = self._bank.brow[mine]
-        brow = np.clip(brow_score(ratio), *np.quantile(brows, _BROW_RANGE))
+        brow = np.clip(brow, *np.quantile(brows, _BROW_RANGE))
         gap = gap + ((brows - brow) / _BROW_STEP) ** 2
-        try:
-            tone = skin_tone(source.texture, source.weight)
-        except ValueError:
+        if tone is None:
             tone = self._bank.tone[mine].mean(axis=0)
         gap = gap + (((self._bank.tone[mine] - tone) / _TONE_STEPS) ** 2).sum(axis=1)
         count = min(_MAX_CANDIDATES, max(K_FACES, len(mine) // 2))
         return mine[np.argsort(gap, kind="stable")[:count]]
+
+    def _traits_of(self, source: SourceFace) -> tuple[float, float, F32 | None]:
+        """Return beard, brows and tone; kept, since many faces are drawn for one source."""
+        if self._traits is None or self._traits[0] is not source:
+            ratio = log_ratio(source.texture, source.weight)
+            try:
+                tone = skin_tone(source.texture, source.weight)
+            except ValueError:
+                tone = None
+            self._traits = source, (beard_score(ratio), brow_score(ratio), tone)
+        return self._traits[1]
 
     def _mixture(
         self, chosen: I64, shares: F32, gender: Gender, age_years: float
