@@ -73,6 +73,11 @@ class Detail:
             self._drawn_as = (self._blur_texels, self._grain_gain)
             self._drawn.clear()
 
+    @property
+    def blur_texels(self) -> float:
+        """How soft the video is, texels of the 256² texture; 0 before the first frame."""
+        return self._blur_texels or 0.0
+
     def ratio(self, side_px: int) -> F32:
         """Return the ratios f32[side, side, 3] with the present blur and grain."""
         if not self._drawn:

@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, TEXTURE_PX, U8, SourceFace, SyntheticFace
+from fsp_ray.faces.geometry import F64
 from fsp_ray.swap.detail import Detail
-from fsp_ray.swap.masks import feature_mask, skin_mask
+from fsp_ray.swap.gaze import EYES
+from fsp_ray.swap.masks import TEXELS_PER_FACE, feature_mask, skin_mask
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.texels import texel_map, vertex_normals
 from fsp_ray.synthesis.texture import decode_ratio
+from fsp_ray.synthesis.topology import load_topology
 
 # The texture codes n = log((T + 4) / (LP(T) + 4)).
 _OFFSET: Final = 4.0
@@ -70,6 +73,19 @@ class TextureLight:
             lit *= self._wrinkles(texture, seen)[:, :, None]
         shaded = cv2.multiply(_resize(lit, side_px), self._detail.ratio(side_px))
         return np.asarray(cv2.convertScaleAbs(np.maximum(shaded - _OFFSET, 0)), np.uint8)
+
+    def about_eyes(self) -> F64:
+        """Return the light about both eyes, f64[2, 3], grey levels, as of the last `shade`."""
+        if self._light is None:
+            raise RuntimeError("nothing was shaded yet")
+        places = [
+            load_topology().uv[[*upper, *lower]].mean(axis=0) * _QUARTER_PX for upper, lower in EYES
+        ]
+        return np.array([self._light[int(v), int(u)] for u, v in places], np.float64) - _OFFSET
+
+    def blur_px(self, face_px: float) -> float:
+        """Return how soft the video is, as the width of a Gaussian in its pixels."""
+        return self._detail.blur_texels * face_px / TEXELS_PER_FACE
 
     def _follow_light(self, light: F32) -> tuple[F32, float]:
         """Return the light smoothed over frames, and how sudden its change was, 0..1.

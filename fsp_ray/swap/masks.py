@@ -25,9 +25,10 @@ from fsp_ray.synthesis.topology import (
 )
 
 # Texels a face width, about: the middle of the texture is the front view.
-_TEXELS_PER_FACE: Final = 200
+TEXELS_PER_FACE: Final = 200
 # Over lids and lips the synthetic skin comes in fast, or the source's own contours show double.
 _RIM_TEXELS: Final = 3
+_LID_TEXELS: Final = 1.5
 _SUBPIXEL_BITS: Final = 4
 
 _LEFT_EYE: Final = (*LEFT_EYE_UPPER, *LEFT_EYE_LOWER[-2:0:-1])
@@ -44,12 +45,13 @@ def opacity(feather: float) -> U8:
     Soft inside of the oval over `feather` face widths; nothing over eyes and the inner mouth.
     """
     face = _filled(FACE_OVAL)
-    width = max(1.0, feather * _TEXELS_PER_FACE)
+    width = max(1.0, feather * TEXELS_PER_FACE)
     soft = np.clip(_distance_inside(face) / width, 0, 1)
     # A smooth step has no visible crease at either end.
     soft = soft * soft * (3 - 2 * soft)
-    holes = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE) | _filled(_INNER_LIPS)
-    soft *= np.clip(_distance_inside(1 - holes) / _RIM_TEXELS, 0, 1)
+    eyes, mouth = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE), _filled(_INNER_LIPS)
+    soft *= np.clip(_distance_inside(1 - eyes) / _LID_TEXELS, 0, 1)
+    soft *= np.clip(_distance_inside(1 - mouth) / _RIM_TEXELS, 0, 1)
     return np.round(255 * soft).astype(np.uint8)
 
 

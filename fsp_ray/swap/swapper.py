@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 import cv2
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace, SyntheticFace
 from fsp_ray.core.protocols import SwapSession
+from fsp_ray.swap.eyes import EyePainter
 from fsp_ray.swap.layers import Layers, draw_layers
 from fsp_ray.swap.light import TextureLight
 from fsp_ray.swap.masks import opacity
@@ -52,7 +54,8 @@ class MeshSwapSession:
         self._source_shape = source.shape
         self._displacement = displacement(source, face, settings)
         self._light = TextureLight(face, source, settings)
-        self._opacity = {side: _shrunk(opacity(settings.feather), side) for side in _SIDES_PX}
+        self._eyes = EyePainter(face, source)
+        self._opacity = _opacities(settings.feather)
 
     def apply(self, rgb: U8, points: F32) -> None:
         """Put the face on, in place.
@@ -74,6 +77,8 @@ class MeshSwapSession:
         texture = self._light.shade(rgb, read[:TEXTURED_VERTICES], side)
         picture = _warp(rgb, layers)
         self._blend(picture, layers, drawn, texture)
+        at_eyes, blur_px = self._light.about_eyes(), self._light.blur_px(width)
+        self._eyes.paint(picture, layers.window, rgb, read, drawn, at_eyes, blur_px)
         _paste(rgb, picture, layers.window, drawn)
 
     def _moved(self, vertices: F32, points: F32, pose: npt.NDArray[np.float64]) -> F32:
@@ -96,6 +101,13 @@ class MeshSwapSession:
         step = layers.step
         view = picture[step * part.top : step * part.bottom, step * part.left : step * part.right]
         view[:] = cv2.blendLinear(skin, view, share, np.float32(1) - share)
+
+
+@functools.cache
+def _opacities(feather: float) -> dict[int, U8]:
+    """Return `opacity` at each side; many faces are tried on for one that is put on."""
+    whole = opacity(feather)
+    return {side: _shrunk(whole, side) for side in _SIDES_PX}
 
 
 def _shrunk(image: U8, side_px: int) -> U8:

@@ -121,14 +121,6 @@ def _skin_well_inside(points: F32, shape: tuple[int, int]) -> np.ndarray:
     return (inside > 0) & (cv2.dilate(holes, np.ones((rim, rim), np.uint8)) == 0)
 
 
-def test_eyes_stay_the_sources(studio: Studio) -> None:
-    bright = flat(200, studio.face)
-    out = swap(studio.rgb, studio.points, bright, studio.source, KEEP_SHAPE)
-    for upper, lower in ((159, 145), (386, 374)):
-        x, y = ((studio.points[upper] + studio.points[lower]) / 2)[:2].astype(int)
-        np.testing.assert_array_equal(out[y, x], studio.rgb[y, x])
-
-
 def test_the_face_takes_on_the_light_of_the_frame(studio: Studio) -> None:
     dark_rgb = (studio.rgb // 3).astype(np.uint8)
     x, y = studio.points[205, :2].astype(int)

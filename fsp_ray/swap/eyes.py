@@ -1,0 +1,274 @@
+"""Eyes of nobody: drawn into the opening of the lids, looking where the source looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from fsp_ray.core.face_types import F32, U8, SourceFace, SyntheticFace
+from fsp_ray.faces.geometry import F64
+from fsp_ray.swap.gaze import EYES, IRIS_RADIUS, EyeFrame, Look, eye_frame, look_at
+from fsp_ray.swap.layout import own_number
+from fsp_ray.swap.raster import Window
+from fsp_ray.synthesis.texture import brow_score, decode_ratio, skin_tone
+
+_GREY: Final = np.array([0.299, 0.587, 0.114])
+# Colours of the iris as shares of the white beside it, red, green, blue.
+_BROWN_DARK: Final = (0.22, 0.15, 0.12)
+_BROWN: Final = (0.34, 0.22, 0.15)
+_HAZEL: Final = (0.42, 0.34, 0.22)
+_GREEN: Final = (0.40, 0.43, 0.34)
+_BLUE: Final = (0.36, 0.45, 0.54)
+_GREY_BLUE: Final = (0.44, 0.48, 0.52)
+_COLOURS: Final = np.array([_BROWN_DARK, _BROWN, _HAZEL, _GREEN, _BLUE, _GREY_BLUE])
+# How common they are, with dark skin or brows and with light ones.
+_COMMON_DARK: Final = np.array([0.55, 0.42, 0.03, 0, 0, 0])
+_COMMON_LIGHT: Final = np.array([0.06, 0.26, 0.2, 0.14, 0.2, 0.14])
+# Log luminance of brows and share of light in skin between which the one becomes the other.
+_DARK_BROWS, _LIGHT_BROWS = -0.75, -0.35
+_DARK_SKIN, _LIGHT_SKIN = 0.3, 0.5
+# Lids nearer than this, in eye widths, show no eye; from the second on, all of it.
+_SHUT, _OPEN = 0.07, 0.15
+# Where in the opening darkness lies when the lids are open, at first, at most, and when shut.
+_DROOP_OPEN: Final = (0.36, 0.56)
+_DROOP_SHUT: Final = 0.76
+_NO_IRIS: Final = 0.055
+_DROOP_RATES: Final = (0.05, 0.01)
+# Eyes smaller than this are a few pixels of the source's, softened; larger ones are drawn.
+_SMALL_PX, _CLEAR_PX = 5.0, 10.0
+# The white of an eye against the skin's light: shaded by the lids, never a lamp.
+_WHITE_RANGE: Final = (0.7, 1.5)
+_COLOUR_RATE: Final = 0.25
+# A gaze is held still, but leaps are followed at once.
+_GAZE_RATE: Final = 0.3
+_LEAP: Final = 0.06
+_PUPIL: Final = 0.4
+_LIMBUS: Final = 0.16
+_MARGIN_PX: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An eye's state, smoothed over frames."""
+
+    place: F64
+    white: F64
+    contrast: float
+    glint: F64
+    glint_strength: float
+
+
+class EyePainter:
+    """Draws both eyes of one track; keeps gaze and light smooth from frame to frame."""
+
+    def __init__(self, face: SyntheticFace, source: SourceFace) -> None:
+        rng = own_number(face)
+        self._iris = iris_colour(face, source, rng)
+        self._radius = IRIS_RADIUS * float(rng.uniform(0.95, 1.06))
+        self._fibres = rng.uniform(-1, 1, (4, 2))
+        self._seen: list[_Seen | None] = [None, None]
+        self._level: F64 | None = None
+
+    def paint(
+        self,
+        picture: U8,
+        window: Window,
+        rgb: U8,
+        read: F32,
+        drawn: F32,
+        light: F64,
+        blur_px: float,
+    ) -> None:
+        """Draw both eyes over the window, in place.
+
+        Args:
+            picture: u8[h, w, 3], the window of the frame that the face is drawn into.
+            window: of the frame.
+            rgb: u8[H, W, 3], the frame as it was.
+            read, drawn: f32[>=468, 3], the mesh as it lies in the frame, and where it goes.
+            light: f64[2, 3], the skin's light about both eyes, grey levels.
+            blur_px: how soft the video is.
+        """
+        frames = [eye_frame(read, rims) for rims in EYES]
+        looks = [
+            look_at(rgb, frame) if frame and frame.opening > _SHUT else None for frame in frames
+        ]
+        lids = self._lids(looks)
+        self._follow(looks, lids, light)
+        for index, (seen, rims, source) in enumerate(zip(self._seen, EYES, frames, strict=True)):
+            target = eye_frame(drawn, rims)
+            if seen is None or source is None or target is None:
+                continue
+            share = np.clip((source.opening - _SHUT) / (_OPEN - _SHUT), 0, 1)
+            share *= np.clip((target.width_px - _SMALL_PX) / (_CLEAR_PX - _SMALL_PX), 0, 1)
+            share *= np.clip(4 * lids[index], 0, 1)
+            if share > 0:
+                target = _lowered(target, float(lids[index]))
+                self._paint_one(picture, window, target, seen, float(share), blur_px)
+
+    def _lids(self, looks: list[Look | None]) -> F64:
+        """Return how far each eye is open, f64[2] in 0..1, against how it mostly is."""
+        droop = np.array([look.droop if look else _DROOP_SHUT for look in looks])
+        before = droop if self._level is None else self._level
+        rate = np.where(droop < before, *_DROOP_RATES)
+        self._level = np.clip(before + rate * (droop - before), *_DROOP_OPEN)
+        lids = (_DROOP_SHUT - droop) / (_DROOP_SHUT - self._level)
+        # Both lids fall together; a wink is rarer than a wrong measure.
+        seen = [look is not None for look in looks]
+        if not any(seen):
+            return np.zeros(2)
+        contrast = np.array([look.contrast if look else 0.0 for look in looks])[seen].mean()
+        # No iris at all stands out: lids shut from the first frame on.
+        shut = np.clip((contrast - _NO_IRIS) / _NO_IRIS, 0, 1)
+        return np.full(2, shut * np.clip((lids[seen].mean() - 0.25) / 0.5, 0, 1))
+
+    def _follow(self, looks: list[Look | None], lids: F64, light: F64) -> None:
+        """Take what both eyes show into account; they look the same way."""
+        sure = np.array([look.sure if look else 0.0 for look in looks]) + 1e-6
+        places = [look.place if look else np.zeros(2) for look in looks]
+        # Where nothing is sure, straight on.
+        both = (sure[:, None] * np.stack(places)).sum(axis=0) / (sure.sum() + 0.1)
+        for index, look in enumerate(looks):
+            if look is None:
+                continue
+            trust = 0.5 * look.sure
+            place = trust * look.place + (1 - trust) * both
+            white = _plausible_white(look.white, light[index])
+            before = self._seen[index]
+            if before is None:
+                self._seen[index] = _Seen(
+                    place, white, look.contrast, look.glint, look.glint_strength
+                )
+                continue
+            leap = float(np.hypot(*(place - before.place))) / _LEAP
+            rate = min(1.0, max(_GAZE_RATE, leap)) * float(np.clip(3 * sure.max(), 0, 1))
+            rate *= float(lids[index] > 0.7)  # lashes of a falling lid are no iris
+            slow = _COLOUR_RATE
+            self._seen[index] = _Seen(
+                before.place + rate * (place - before.place),
+                before.white + slow * (white - before.white),
+                before.contrast + slow * (look.contrast - before.contrast),
+                before.glint + slow * (look.glint - before.glint),
+                before.glint_strength + slow * (look.glint_strength - before.glint_strength),
+            )
+
+    def _paint_one(
+        self, picture: U8, window: Window, eye: EyeFrame, seen: _Seen, share: float, blur_px: float
+    ) -> None:
+        box = _box(eye, window, picture.shape)
+        if box is None:
+            return
+        left, top, right, bottom = box
+        x = np.arange(left, right) + 0.5 + window.left - eye.middle[0]
+        y = np.arange(top, bottom)[:, None] + 0.5 + window.top - eye.middle[1]
+        inverse = np.linalg.inv(eye.axes)
+        a = inverse[0, 0] * x + inverse[0, 1] * y
+        b = inverse[1, 0] * x + inverse[1, 1] * y
+        below = b - np.interp(a, eye.upper[:, 0], eye.upper[:, 1])
+        above = np.interp(a, eye.lower[:, 0], eye.lower[:, 1]) - b
+        soft = max(1.0, blur_px)
+        down_px = float(np.hypot(*eye.axes[:, 1]))
+        cover = np.clip(np.minimum(below, above) * down_px / soft + 0.5, 0, 1)
+        cover *= (np.abs(a) < 0.5) * share
+        ball = self._ball(a, b, below, above, seen, 1 / eye.width_px)
+        if blur_px > 0.4:
+            ball = cv2.GaussianBlur(ball, (0, 0), blur_px)
+        view = picture[top:bottom, left:right]
+        alpha = cover.astype(np.float32)
+        view[:] = cv2.blendLinear(
+            np.clip(ball, 0, 255).astype(np.uint8), view, alpha, np.float32(1) - alpha
+        )
+
+    def _ball(self, a: F64, b: F64, below: F64, above: F64, seen: _Seen, pixel: float) -> F32:
+        """Return the eyeball f32[h, w, 3]: white, iris, pupil, glint, in the lids' shade."""
+        from_iris_a, from_iris_b = a - seen.place[0], b - seen.place[1]
+        distance = np.hypot(from_iris_a, from_iris_b) / self._radius
+        edge = pixel / self._radius
+        white = seen.white * (1 - 0.9 * np.minimum(a * a, 0.25))[:, :, None]
+        corner = np.clip(1 - (0.5 - np.abs(a)) / 0.07, 0, 1)[:, :, None]
+        white = white * (1 - corner * np.array([0.12, 0.32, 0.3]))
+        iris = self._shaded_iris(from_iris_a, from_iris_b, distance, seen)
+        alpha = np.clip((1 - distance) / max(_LIMBUS, edge) + 0.5, 0, 1)[:, :, None]
+        ball = white + alpha * (iris - white)
+        pupil = np.clip((_PUPIL - distance) / max(0.1, edge) + 0.5, 0, 1)
+        depth = 0.75 * np.clip(seen.contrast / 0.4, 0.3, 1)
+        ball *= (1 - depth * pupil)[:, :, None]
+        ball *= _lid_shade(below, above)[:, :, None]
+        at = np.clip(seen.glint, -0.5, 0.5) * self._radius
+        near = np.hypot(from_iris_a - at[0], from_iris_b - at[1]) / self._radius
+        spark = seen.glint_strength * np.exp(-((near / max(0.2, edge)) ** 2))
+        return (ball + (1.1 * seen.white - ball).clip(0) * spark[:, :, None]).astype(np.float32)
+
+    def _shaded_iris(self, a: F64, b: F64, distance: F64, seen: _Seen) -> F64:
+        """Return the iris: fibres, a dark ring, lighter opposite of where the light comes in."""
+        angle = np.arctan2(b, a)
+        fibres = sum(
+            amount * np.sin((5 + 4 * number) * angle + 3 * phase)
+            for number, (amount, phase) in enumerate(self._fibres)
+        )
+        shade = 1 + 0.07 * np.asarray(fibres) * (distance < 1.1)
+        shade *= 1 - 0.4 * np.clip((distance - 0.7) / 0.3, 0, 1)
+        shade *= 1.05 + 0.3 * np.clip(b / self._radius, -1, 1)
+        # Never clearer than the source's own: haze, blur and shade lie over both.
+        clear = float(np.clip(seen.contrast / 0.32, 0.5, 1.0))
+        colour = 1 - clear * (1 - _as_coloured_as(self._iris, seen.white))
+        return seen.white * colour * shade[:, :, None]
+
+
+def iris_colour(face: SyntheticFace, source: SourceFace, rng: np.random.Generator) -> F64:
+    """Return the iris' colour as shares of the white's, f64[3], as likely with brows and skin."""
+    brows = brow_score(decode_ratio(face.texture))
+    try:
+        luminance = float(skin_tone(source.texture, source.weight)[2])
+    except ValueError:
+        luminance = _DARK_SKIN
+    fair = np.clip((brows - _DARK_BROWS) / (_LIGHT_BROWS - _DARK_BROWS), 0, 1)
+    fair *= np.clip((luminance - _DARK_SKIN) / (_LIGHT_SKIN - _DARK_SKIN), 0, 1)
+    common = (1 - fair) * _COMMON_DARK + fair * _COMMON_LIGHT
+    return _COLOURS[rng.choice(len(common), p=common / common.sum())] * rng.uniform(0.9, 1.1)
+
+
+def _as_coloured_as(iris: F64, white: F64) -> F64:
+    """Return the iris without its colour where the picture has none, as in old films."""
+    chroma = float(white.max() - white.min()) / max(float(white.max()), 1.0)
+    grey = float(iris @ _GREY)
+    return grey + (iris - grey) * float(np.clip(chroma / 0.05, 0, 1))
+
+
+def _plausible_white(white: F64, light: F64) -> F64:
+    """Return the white, not much brighter or darker than the skin about it, nor much coloured."""
+    level, skin = float(white @ _GREY), max(float(light @ _GREY), 1.0)
+    bound = float(np.clip(level, _WHITE_RANGE[0] * skin, min(_WHITE_RANGE[1] * skin, 245)))
+    white = white * (bound / max(level, 1.0))
+    return 0.75 * white + 0.25 * bound
+
+
+def _lowered(eye: EyeFrame, lids: float) -> EyeFrame:
+    """Return the eye with its upper lid fallen so that `lids` of the opening is left."""
+    heights = np.interp(eye.upper[:, 0], eye.lower[:, 0], eye.lower[:, 1])
+    upper = eye.upper.copy()
+    upper[:, 1] = heights + lids * (upper[:, 1] - heights)
+    return EyeFrame(eye.middle, eye.axes, upper, eye.lower)
+
+
+def _lid_shade(below: F64, above: F64) -> F64:
+    """Return the shade of lids and lashes: dark under the upper one, hardly over the lower."""
+    upper = 0.55 * np.exp(-np.maximum(below, 0) / 0.045)
+    lower = 0.2 * np.exp(-np.maximum(above, 0) / 0.02)
+    return (1 - upper) * (1 - lower)
+
+
+def _box(eye: EyeFrame, window: Window, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """Return the part of the window that the opening covers, or None."""
+    rims = np.concatenate([eye.upper, eye.lower]) @ eye.axes.T + eye.middle
+    rims -= (window.left, window.top)
+    low = np.floor(rims.min(axis=0)).astype(int) - _MARGIN_PX
+    high = np.ceil(rims.max(axis=0)).astype(int) + _MARGIN_PX
+    left, right = np.clip([low[0], high[0]], 0, shape[1])
+    top, bottom = np.clip([low[1], high[1]], 0, shape[0])
+    if left >= right or top >= bottom:
+        return None
+    return int(left), int(top), int(right), int(bottom)
