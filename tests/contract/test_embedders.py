@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from fsp_ray.core.face_types import Landmarks
+from tests.unseen.recogniser import unseen_or_skip
 
 
-@pytest.fixture(params=["matcher", "auditor"])
+@pytest.fixture(scope="module", params=["matcher", "auditor", "unseen"])
 def embedder(request, models):
-    return getattr(models, request.param)
+    return unseen_or_skip() if request.param == "unseen" else getattr(models, request.param)
 
 
 def moved(meshes, offset, scale=1.0):
@@ -71,3 +72,17 @@ def test_a_mesh_without_extent_is_refused(embedder, group):
     nowhere = Landmarks(np.zeros((1, 468, 3), np.float32), np.zeros(1, np.float32))
     with pytest.raises(ValueError, match="different, finite points"):
         embedder.embed(group, nowhere)
+
+
+def test_the_matcher_judges_first_and_the_auditor_never(models):
+    assert models.judges[0] is models.matcher
+    assert models.auditor not in models.judges
+
+
+def test_fewer_false_accepts_ask_for_nearer_faces(embedder):
+    assert 0 < embedder.match_distance(0.001) < embedder.match_distance(0.01) < 1
+
+
+def test_a_rate_that_was_not_measured_is_refused(embedder):
+    with pytest.raises(ValueError, match=r"of 0\.1, only 0\.001, 0\.01"):
+        embedder.match_distance(0.1)
