@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fsp_ray.core.ages import GENDERS
 from fsp_ray.core.face_types import F32, NUM_POINTS
-from fsp_ray.synthesis.ageing import AGE_UNIT_YEARS, BAND_SIGMAS_PX, DEGREE, ENERGY_PX, MEAN_PX
+from fsp_ray.synthesis.ageing import AGE_UNIT_YEARS, BAND_SIGMAS_PX, DEGREE, ENERGY_PX
 from fsp_ray.synthesis.bank_filter import clean_edges
 from fsp_ray.synthesis.texture import blur
 
@@ -22,7 +22,6 @@ MIN_FACES: Final = 50.0
 # A group of origins that is rare at one age may count this much more there, so that ages differ
 # by age and not by who was photographed.
 _MAX_BALANCE: Final = 4.0
-_MEAN_SIGMA: Final = 1.0
 _ENERGY_SIGMA: Final = 1.5
 _CAP: Final = 1.0
 
@@ -60,8 +59,6 @@ def build_age_model(
         ValueError: some mean would rest on fewer than 50 faces.
     """
     weights = _kernel_weights(ages_years.astype(np.float64), female, origin)
-    texture = np.zeros((*weights.shape[:2], MEAN_PX, MEAN_PX, 3))
-    seen = np.full((*weights.shape[:2], MEAN_PX, MEAN_PX, 1), 1e-6)
     energy = np.zeros((*weights.shape[:2], len(BAND_SIGMAS_PX), ENERGY_PX, ENERGY_PX))
     energy_seen = np.full((*weights.shape[:2], 1, ENERGY_PX, ENERGY_PX), 1e-6)
     used = np.zeros(len(female), np.bool_)
@@ -69,18 +66,14 @@ def build_age_model(
     for number, face in faces:
         used[number], shapes[number] = True, face.shape
         ratio = np.clip(clean_edges(face.ratio), -_CAP, _CAP)
-        small = cv2.resize(ratio, (MEAN_PX, MEAN_PX), interpolation=cv2.INTER_AREA)
-        share = cv2.resize(face.weight, (MEAN_PX, MEAN_PX), interpolation=cv2.INTER_AREA)
         bands, band_share = _band_energy(ratio, face.weight)
         for gender, knot in zip(*np.nonzero(weights[:, :, number]), strict=True):
             w = weights[gender, knot, number]
-            texture[gender, knot] += w * share[:, :, None] * small
-            seen[gender, knot] += w * share[:, :, None]
             energy[gender, knot] += w * band_share * bands
             energy_seen[gender, knot] += w * band_share
     effective = _effective(weights[:, :, used])
     _check_many(effective)
-    _save(out, texture / seen, energy / energy_seen, _cubics(shapes, ages_years, female, used))
+    _save(out, energy / energy_seen, _cubics(shapes, ages_years, female, used))
     return effective
 
 
@@ -147,18 +140,14 @@ def _cubics(
     return np.stack(out)
 
 
-def _save(out: Path, mean: F64, energy: F64, cubic: F64) -> None:
+def _save(out: Path, energy: F64, cubic: F64) -> None:
     """Write the statistics, symmetric and smooth over the face and over age."""
-    mean = (mean + mean[:, :, :, ::-1]) / 2
     energy = (energy + energy[:, :, :, :, ::-1]) / 2
-    for row in mean.reshape(-1, *mean.shape[2:]):
-        row[:] = cv2.GaussianBlur(row, (0, 0), _MEAN_SIGMA)
     for tile in energy.reshape(-1, ENERGY_PX, ENERGY_PX):
         tile[:] = cv2.GaussianBlur(tile, (0, 0), _ENERGY_SIGMA)
     np.savez_compressed(
         out,
         knots=np.array(KNOTS_YEARS, np.float32),
-        mean=mean.astype(np.float16),
         log_energy=np.log(energy + 1e-6).astype(np.float16),
         cubic=cubic.astype(np.float32),
     )

@@ -1,4 +1,4 @@
-"""Makes the face of nobody that replaces a person's: a mixture from the bank, at an age."""
+"""Makes the face of nobody that replaces a person's: one from the bank, varied, at an age."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Final
 import numpy as np
 
 from fsp_ray.core.ages import MAX_AGE_YEARS, Gender
-from fsp_ray.core.face_types import F32, I64, SourceFace, SyntheticFace
+from fsp_ray.core.face_types import F32, I64, U8, SourceFace, SyntheticFace
 from fsp_ray.synthesis.ageing import AgeModel, load_age_model
 from fsp_ray.synthesis.bank import FaceBank
 from fsp_ray.synthesis.expressions import neutralise
 from fsp_ray.synthesis.mixing import K_FACES, draw_shares, mix, with_detail_of
-from fsp_ray.synthesis.texture import (
-    beard_score,
-    brow_score,
-    encode_ratio,
-    log_ratio,
-    skin_tone,
+from fsp_ray.synthesis.texture import areas, blur, encode_ratio
+from fsp_ray.synthesis.variation import (
+    Scores,
+    VariationModel,
+    limit,
+    load_variation,
+    read_scores,
+    without_glare,
 )
 from fsp_ray.synthesis.wrinkles import draw_creases
 
 _MAX_CANDIDATES: Final = 48
-_TEXTURE_POWER: Final = 0.7
-_SHAPE_POWER: Final = 1.0
+_TEXTURE_POWER, _SHAPE_POWER = 1.0, 1.0
 _MEAN_FACES: Final = 96
 # One step of each measure looks about as wrong as one of the others: beard and brows in n,
 # log R/G, log B/G, luminance. Beards come first, then tone.
@@ -34,23 +35,41 @@ _TONE_STEPS: Final = np.array([0.06, 0.08, 0.12], np.float32)
 _BROW_RANGE: Final = (0.15, 0.85)
 # Children have no beards, whatever shade lies on their chins.
 _GROWN_YEARS: Final = 16.0
+# From the first age on, a face has all of its bank face's marks; up to the second, few of them.
+_ADULT_YEARS, _CHILD_YEARS = 20.0, 7.0
+# How the marks of the bank face and the random ones count, for adults and for children, and how
+# far each may darken skin.
+_MARKS, _VARIATION, _DARKEST = (1.1, 0.35), (0.9, 0.5), (0.4, 0.06)
+_SHAPE: Final = (1.0, 0.6)
+# The bank's faces read as this old; ageing starts from there.
+_BANK_YEARS: Final = 27.0
+# Means over faces that differ blur what ages them.
+_AGE_GAIN, _AGE_COLOUR = 1.6, 0.4
+# By how much the bank's broad mean gives way to real people's, and what is broad.
+_REAL_SHARE, _BROAD_SIGMA_PX = 0.8, 5.0
+# The mean man has some beard: a shaven one must not get a bright mouth by losing it.
+_BEARD_ROOM: Final = 0.02
 # Creases are redder than skin: blue and green lose more than red.
 _CREASE_TINT: Final = np.array([0.8, 1.0, 1.1], np.float32)
-# Mixing and ageing wear off some of what tells men from women.
+# Ageing wears off some of what tells men from women.
 _GENDER_PUSH: Final[dict[Gender, float]] = {"female": 0.2, "male": 0.6}
-_SOFTEN: Final = 0.5
-# A mixture of shapes may leave the mean by this much, in face widths.
+# A shape may leave the mean by this much, in face widths.
 _MAX_DEVIATION: Final = 0.12
 
 
 class BankGenerator:
     """Implements `core.protocols.FaceGenerator`."""
 
-    def __init__(self, bank: FaceBank, age_model: AgeModel | None = None) -> None:
+    def __init__(
+        self,
+        bank: FaceBank,
+        age_model: AgeModel | None = None,
+        variation: VariationModel | None = None,
+    ) -> None:
         self._bank = bank
         self._ages = load_age_model() if age_model is None else age_model
+        self._variation = load_variation() if variation is None else variation
         self._means: dict[Gender, tuple[F32, F32]] = {}
-        self._traits: tuple[SourceFace, tuple[float, float, F32 | None]] | None = None
 
     def generate(
         self,
@@ -63,7 +82,7 @@ class BankGenerator:
         """Return a face of that age and gender that suits the source's surroundings.
 
         Which face of the bank it is made from, of those nearest in beard, skin tone and brows,
-        only `rng` knows.
+        and how it was varied, only `rng` knows.
 
         Raises:
             ValueError: the age is not a number between 0 and 120.
@@ -90,93 +109,111 @@ class BankGenerator:
                 raise ValueError(f"age_years must lie in 0..{MAX_AGE_YEARS:.0f}, not {age_years}")
         if len(ages_years) == 0:
             return []
-        near = self.candidates(gender, source, float(np.median(ages_years)))
-        order: I64 = np.concatenate(
-            [rng.permutation(near) for _ in range(-(-len(ages_years) // len(near)))]
-        )
+        scores = read_scores(source)
+        near = self._nearest(gender, scores, float(np.median(ages_years)))
+        rounds = -(-len(ages_years) // len(near))
+        leads: I64 = np.concatenate([rng.permutation(near) for _ in range(rounds)])
+        bases = {age: self._base(gender, age) for age in set(ages_years)}
         return [
-            self._face(person_id, int(lead), near, float(age_years), gender, rng)
-            for lead, age_years in zip(order, ages_years, strict=False)
+            SyntheticFace(
+                person_id=person_id,
+                texture=self._texture(chosen, shares, bases[age], gender, age, scores, rng),
+                shape=self._shape(chosen, shares, gender, age),
+                age_years=float(age),
+                gender=gender,
+            )
+            for lead, age in zip(leads, ages_years, strict=False)
+            for chosen, shares in [self._mixed(int(lead), near, rng)]
         ]
-
-    def _face(
-        self,
-        person_id: str,
-        lead: int,
-        near: I64,
-        age_years: float,
-        gender: Gender,
-        rng: np.random.Generator,
-    ) -> SyntheticFace:
-        """Make one face, led by one of the bank."""
-        if self._bank.num_mixed[lead] >= K_FACES:
-            chosen, shares = np.array([lead], np.int64), np.ones(1, np.float32)
-        else:  # not a mixture yet: k-Same asks for four
-            others = rng.choice(near[near != lead], size=K_FACES - 1, replace=False)
-            chosen, shares = np.array([lead, *others], np.int64), draw_shares(rng)
-        ratio, shape = self._mixture(chosen, shares, gender, age_years)
-        age_now = float(shares @ self._bank.age_years[chosen])
-        ratio = self._ages.shift_texture(ratio, gender, age_now, age_years)
-        creases = draw_creases(rng, age_years)[:, :, None] * _CREASE_TINT
-        shape = neutralise(self._ages.shift_shape(shape, gender, age_now, age_years))
-        return SyntheticFace(
-            person_id=person_id,
-            texture=encode_ratio((ratio + creases).astype(np.float32)),
-            shape=shape,
-            age_years=age_years,
-            gender=gender,
-        )
 
     def candidates(self, gender: Gender, source: SourceFace, age_years: float) -> I64:
         """Return the indices of the faces that suit best, nearest first."""
+        return self._nearest(gender, read_scores(source), age_years)
+
+    def _nearest(self, gender: Gender, scores: Scores, age_years: float) -> I64:
         mine = self._bank.of(gender)
-        beard, brow, tone = self._traits_of(source)
-        if age_years < _GROWN_YEARS:
-            beard = float(np.quantile(self._bank.beard[mine], 0.1))
+        grown = age_years >= _GROWN_YEARS
+        beard = scores.beard if grown else float(np.quantile(self._bank.beard[mine], 0.1))
         gap = ((self._bank.beard[mine] - beard) / _BEARD_STEP) ** 2 * float(gender == "male")
         brows = self._bank.brow[mine]
-        brow = np.clip(brow, *np.quantile(brows, _BROW_RANGE))
+        brow = np.clip(scores.brow, *np.quantile(brows, _BROW_RANGE))
         gap = gap + ((brows - brow) / _BROW_STEP) ** 2
-        if tone is None:
-            tone = self._bank.tone[mine].mean(axis=0)
-        gap = gap + (((self._bank.tone[mine] - tone) / _TONE_STEPS) ** 2).sum(axis=1)
+        tones = self._bank.tone[mine]
+        tone = tones.mean(axis=0) if scores.tone is None else scores.tone
+        gap = gap + (((tones - tone) / _TONE_STEPS) ** 2).sum(axis=1)
         count = min(_MAX_CANDIDATES, max(K_FACES, len(mine) // 2))
         return mine[np.argsort(gap, kind="stable")[:count]]
 
-    def _traits_of(self, source: SourceFace) -> tuple[float, float, F32 | None]:
-        """Return beard, brows and tone; kept, since many faces are drawn for one source."""
-        if self._traits is None or self._traits[0] is not source:
-            ratio = log_ratio(source.texture, source.weight)
-            try:
-                tone = skin_tone(source.texture, source.weight)
-            except ValueError:
-                tone = None
-            self._traits = source, (beard_score(ratio), brow_score(ratio), tone)
-        return self._traits[1]
+    def _mixed(self, lead: int, near: I64, rng: np.random.Generator) -> tuple[I64, F32]:
+        """Return the faces to mix, and their shares: the lead alone if it is a mixture already."""
+        if self._bank.num_mixed[lead] >= K_FACES:
+            return np.array([lead], np.int64), np.ones(1, np.float32)
+        others = rng.choice(near[near != lead], size=K_FACES - 1, replace=False)
+        return np.array([lead, *others], np.int64), draw_shares(rng)
 
-    def _mixture(
-        self, chosen: I64, shares: F32, gender: Gender, age_years: float
-    ) -> tuple[F32, F32]:
-        """Return the texture and the shape of a mixture, the heaviest face first."""
-        mean_ratio, mean_shape = self._mean(gender)
+    def _texture(
+        self,
+        chosen: I64,
+        shares: F32,
+        base: F32,
+        gender: Gender,
+        age_years: float,
+        scores: Scores,
+        rng: np.random.Generator,
+    ) -> U8:
+        """Return a texture as stored: base, marks of the bank face and random ones, creases."""
+        mean = self._mean(gender)[0]
+        marks = self._marks(chosen, shares, mean)
+        youth = _youth(age_years)
+        grey = marks.mean(axis=2, keepdims=True)
+        marks = _for(_MARKS, youth) * (grey + np.float32(1 - youth) * (marks - grey))
+        varied = _for(_VARIATION, youth) * self._variation.draw(rng, gender, age_years)
+        varied += self._variation.along(gender, age_years, scores)
+        ratio = base + marks + limit(varied, float(_for(_DARKEST, youth)))[:, :, None]
+        age_now = float(shares @ self._bank.age_years[chosen])
+        ratio = self._ages.shift_detail(ratio, gender, age_now, age_years)
+        ratio += draw_creases(rng, age_years)[:, :, None] * _CREASE_TINT
+        return encode_ratio(without_glare(ratio))
+
+    def _marks(self, chosen: I64, shares: F32, mean: F32) -> F32:
+        """Return how a bank face, or a mixture of some, differs from the mean one."""
         ratios = np.stack([self._bank.ratio(int(i)) for i in chosen])
-        ratio = mix(ratios, mean_ratio, shares, power=_TEXTURE_POWER)
-        if len(chosen) > 1:
-            ratio = with_detail_of(ratio, ratios[0])
-        marks = np.float32(1 - _youth(age_years)) * (ratio - mean_ratio)
-        ratio = np.asarray(mean_ratio + marks + self._push(gender, age_years), np.float32)
-        shape = mix(self._bank.shape[chosen], mean_shape, shares, power=_SHAPE_POWER)
-        moved = np.clip(shape - mean_shape, -_MAX_DEVIATION, _MAX_DEVIATION)
-        return ratio, (mean_shape + moved).astype(np.float32)
+        if len(chosen) == 1:
+            return ratios[0] - mean
+        ratio = mix(ratios, mean, shares, power=_TEXTURE_POWER)
+        return with_detail_of(ratio, ratios[0]) - mean
 
-    def _push(self, gender: Gender, age_years: float) -> F32:
+    def _base(self, gender: Gender, age_years: float) -> F32:
+        """Return the mean face of an age, as sharp as the bank's, f32[256, 256, 3]."""
+        youth, mean = np.float32(_youth(age_years)), self._mean(gender)[0]
+        young = self._variation.mean_texture(gender, _BANK_YEARS)
+        change = self._variation.mean_texture(gender, age_years) - young
+        lighter = change.mean(axis=2, keepdims=True)
+        if gender == "male":
+            bare = 1 - (1 - _BEARD_ROOM) * blur(areas().chin, 4.0)[:, :, None]
+            change = change - np.maximum(lighter - bare, 0)
+            lighter = np.minimum(lighter, bare)
+        gain = np.float32(_AGE_GAIN if age_years > _BANK_YEARS else 1.0)
+        change = gain * (lighter + np.float32(_AGE_COLOUR) * (change - lighter))
+        real = (young - mean).mean(axis=2)
+        real = youth * real + (1 - youth) * np.float32(_REAL_SHARE) * blur(real, _BROAD_SIGMA_PX)
+        push = (1 - youth) * self._push(gender)
+        return np.asarray(mean + real[:, :, None] + change + push, np.float32)
+
+    def _push(self, gender: Gender) -> F32:
         """Return what makes a grown face read as its gender more surely, f32[256, 256, 3]."""
         other: Gender = "male" if gender == "female" else "female"
-        strength = np.float32(_GENDER_PUSH[gender] * (age_years >= _GROWN_YEARS))
-        return strength * (self._mean(gender)[0] - self._mean(other)[0])
+        return np.float32(_GENDER_PUSH[gender]) * (self._mean(gender)[0] - self._mean(other)[0])
+
+    def _shape(self, chosen: I64, shares: F32, gender: Gender, age_years: float) -> F32:
+        mean = self._mean(gender)[1]
+        moved = mix(self._bank.shape[chosen], mean, shares, power=_SHAPE_POWER) - mean
+        moved = np.clip(moved, -_MAX_DEVIATION, _MAX_DEVIATION)
+        moved *= _for(_SHAPE, _youth(age_years))
+        return neutralise((self._ages.mean_shape(gender, age_years) + moved).astype(np.float32))
 
     def _mean(self, gender: Gender) -> tuple[F32, F32]:
-        """Return the gender's mean texture and shape, over evenly chosen faces."""
+        """Return the gender's mean texture and shape in the bank, over evenly chosen faces."""
         if gender not in self._means:
             mine = self._bank.of(gender)
             some = mine[np.linspace(0, len(mine) - 1, min(_MEAN_FACES, len(mine))).astype(int)]
@@ -189,5 +226,11 @@ class BankGenerator:
 
 
 def _youth(age_years: float) -> float:
-    """Return by what share a face's marks are softened: children's faces differ less."""
-    return _SOFTEN * float(np.clip((18 - age_years) / 14, 0, 1))
+    """Return how childlike an age is, 0..1."""
+    return float(np.clip((_ADULT_YEARS - age_years) / (_ADULT_YEARS - _CHILD_YEARS), 0, 1))
+
+
+def _for(adult_and_child: tuple[float, float], youth: float) -> np.float32:
+    """Return what lies between a value for adults and one for children."""
+    adult, child = adult_and_child
+    return np.float32(adult + (child - adult) * youth)
