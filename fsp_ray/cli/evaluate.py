@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fsp_ray.cli.anonymize import execute, existing_source
 from fsp_ray.cli.console import note, out, print_json
 from fsp_ray.cli.options import JsonOption
+from fsp_ray.cli.summary import print_problems
+from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import SettingsError
 
-if TYPE_CHECKING:  # importing report.evaluation loads cv2
-    from fsp_ray.audit.evaluation import Evaluation
+if TYPE_CHECKING:  # importing them loads cv2
+    from fsp_ray.audit.evaluation import Clip, Evaluation
+    from fsp_ray.report.evaluation import EvaluationRequest
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, PLR0917 - an option each; typer names them
     faces: Annotated[
         Path | None,
         typer.Option(
@@ -24,6 +29,12 @@ def evaluate(
             file_okay=False,
             metavar="DIR",
             help="Labelled portraits, <age>_<gender>_….jpg as in UTKFace: gender 0 male, 1 female.",
+        ),
+    ] = None,
+    clips: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Videos: published into a lake of their own, judged, and deleted."
         ),
     ] = None,
     pack: Annotated[str, typer.Option(help="Model pack.")] = "open",
@@ -71,7 +82,12 @@ def evaluate(
         limit=limit,
         seed=seed,
     )
-    evaluation = run_evaluation(request, judges=load_judges(judge or []), tell=note)
+    judges = load_judges(judge or [])
+    if clips is not None:
+        existing_source(clips)
+    with tempfile.TemporaryDirectory(prefix="fsp-evaluate-") as lake:
+        pairs = _published(clips, lake, request) if clips is not None else []
+        evaluation = run_evaluation(request, clips=pairs, judges=judges, tell=note)
     if output is not None:
         _write(evaluation, output)
     if as_json:
@@ -80,8 +96,27 @@ def evaluate(
         out().print(as_markdown(evaluation), soft_wrap=True, end="")
 
 
+def _published(clips: str, lake: str, request: EvaluationRequest) -> list[Clip]:
+    """Publish clips as a run would, and return the pairs."""
+    from fsp_ray.audit.evaluation import Clip  # noqa: PLC0415 - imports cv2
+    from fsp_ray.lake import Lake, LocalMedia, list_source  # noqa: PLC0415 - takes a second
+    from fsp_ray.raydata import RunRequest  # noqa: PLC0415 - Ray takes seconds
+
+    settings = RunSettings(pack=request.pack, privacy=request.privacy)
+    summary = execute(RunRequest(clips, lake, settings))
+    print_problems(summary.problems)
+    answer: Any = Lake.open(lake).query("SELECT source_path, published_uri FROM videos")
+    published = {row["source_path"]: row["published_uri"] for row in answer.to_pylist()}
+    return [
+        Clip(video.media, {"synthetic": LocalMedia(published[video.path], published[video.path])})
+        for video in list_source(clips)
+        if published.get(video.path)
+    ]
+
+
 def _write(evaluation: Evaluation, folder: Path) -> None:
     from fsp_ray.audit.evaluation import as_markdown  # noqa: PLC0415 - imports cv2
+    from fsp_ray.report.evaluation_plots import write_plots  # noqa: PLC0415 - takes a second
 
     text = json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False) + "\n"
     try:
@@ -90,4 +125,5 @@ def _write(evaluation: Evaluation, folder: Path) -> None:
         (folder / "evaluation.md").write_text(as_markdown(evaluation), encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"Can't write to {folder}: {error.strerror or error}.") from error
+    write_plots(evaluation, folder)
     note(f"Written to {folder}")

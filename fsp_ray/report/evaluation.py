@@ -15,17 +15,20 @@ from fsp_ray import __version__
 from fsp_ray.audit.evaluation import (
     Blurred,
     Chosen,
+    Clip,
     Covered,
     Evaluation,
     FacesRequest,
     Replacer,
     Synthetic,
     Unchanged,
+    evaluate_clips,
     evaluate_faces,
     labelled_files,
+    reference_of,
 )
-from fsp_ray.core.config import PIPELINE_VERSION, Privacy
-from fsp_ray.core.errors import SettingsError
+from fsp_ray.core.config import PIPELINE_VERSION, Privacy, RunSettings
+from fsp_ray.core.errors import SettingsError, SourceError
 from fsp_ray.core.protocols import FaceEmbedder, Models
 from fsp_ray.models import load_models, show_pack
 from fsp_ray.swap import MeshSwapper, SwapSettings
@@ -33,6 +36,7 @@ from fsp_ray.swap.choosing import FaceChooser
 from fsp_ray.synthesis import BankGenerator, FaceBank
 
 Tell = Callable[[str], None]
+_NO_THRESHOLDS = "Without --faces there are no thresholds, and nothing counts as matched or not."
 _LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 
 
@@ -41,25 +45,19 @@ class EvaluationRequest:
     """What to evaluate.
 
     Attributes:
-        faces: folder of labelled portraits, or None.
-        clips: folder of clips, or None.
+        faces: folder of labelled portraits: judged, and where the thresholds come from.
         pack, privacy: as of a run.
         limit: faces judged at most.
         seed: chooses the faces, and stands in for the runs' secrets.
     """
 
     faces: Path | None = None
-    clips: Path | None = None
     pack: str = "open"
     privacy: Privacy = "standard"
     limit: int = 200
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.faces is None and self.clips is None:
-            raise SettingsError(
-                "There is nothing to evaluate on.", advice="Give --faces or --clips."
-            )
         if self.privacy not in ("standard", "strong"):
             raise SettingsError(f"--privacy can't be {self.privacy!r}; say standard or strong.")
         if self.limit < 1:
@@ -69,33 +67,58 @@ class EvaluationRequest:
 def evaluate(
     request: EvaluationRequest,
     *,
+    clips: Sequence[Clip] = (),
     judges: Mapping[str, FaceEmbedder] | None = None,
     tell: Tell,
 ) -> Evaluation:
-    """Evaluate; matcher and auditor of the pack always judge, `judges` are further ones.
+    """Evaluate on labelled faces, and on clips that were published with the same settings.
+
+    Args:
+        request: what to evaluate.
+        clips: sources, and what was published of them.
+        judges: further recognisers; matcher and auditor of the pack always judge.
+        tell: gets lines of progress.
 
     Raises:
         PackError: the pack can't be loaded.
-        SourceError: there is nothing to judge in a folder.
+        SourceError: there is nothing to judge.
+        VideoError: a clip can't be read.
     """
     start = time.monotonic()
     models = load_models(request.pack)
     panel = {"matcher": models.matcher, "auditor": models.auditor, **(judges or {})}
-    faces = None
-    if request.faces is not None:
+    of_faces = FacesRequest(limit=request.limit, seed=request.seed)
+    files = labelled_files(request.faces) if request.faces else ()
+    reference = reference_of(files, models=models, judges=panel, request=of_faces, tell=tell)
+    faces = on_clips = None
+    if files:
         faces = evaluate_faces(
-            labelled_files(request.faces),
+            files,
             models=models,
             judges=panel,
             conditions=conditions(models, request.privacy),
-            request=FacesRequest(limit=request.limit, seed=request.seed),
+            reference=reference,
+            request=of_faces,
             tell=tell,
         )
+    if clips:
+        on_clips = evaluate_clips(
+            clips,
+            models=models,
+            judges=panel,
+            reference=reference,
+            detect_every=RunSettings().detect_every,
+            tell=tell,
+        )
+    if faces is None and on_clips is None:
+        raise SourceError("There is nothing to evaluate on.", advice="Give --faces or --clips.")
     return Evaluation(
         settings=_settings(request, panel),
         versions=versions(request.pack),
         seconds=time.monotonic() - start,
         faces=faces,
+        clips=on_clips,
+        notes=() if files else (_NO_THRESHOLDS,),
     )
 
 

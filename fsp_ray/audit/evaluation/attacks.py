@@ -76,11 +76,21 @@ def linked(
     first: F32,
     second: F32,
     *,
+    seen: str,
     alike: Sequence[Hashable],
     grown: npt.NDArray[np.bool_],
     reference: Reference,
 ) -> Linked:
-    """Return whether two runs f32[M, D] over the same people can be put together."""
+    """Return whether two runs f32[M, D] over the same people can be put together.
+
+    Args:
+        judge: whose embeddings they are.
+        first, second: f32[M, D], row by row of one person.
+        seen: what of the picture the judge saw.
+        alike: each one's gender and age group.
+        grown: bool[M], whose thresholds apply.
+        reference: sets the thresholds.
+    """
     own = own_similarities(first, second)
     pairs = alike_pairs(alike)
     others = np.concatenate(
@@ -94,6 +104,7 @@ def linked(
     chance = chance_of_rank_1(alike, alike)
     return Linked(
         judge=judge,
+        seen=seen,
         mean_own=float(own.mean()) if len(own) else None,
         mean_alike=float(others.mean()) if len(others) else None,
         auc=auc(own, others),

@@ -57,38 +57,33 @@ def evaluate_faces(
     models: Models,
     judges: Mapping[str, FaceEmbedder],
     conditions: Mapping[str, Replacer],
+    reference: Reference,
     request: FacesRequest,
     tell: Tell,
 ) -> FacesEvaluated:
     """Judge labelled portraits under every condition.
 
-    Half of the files, by the hash of their names, set the thresholds; the other half is judged.
-
     Args:
-        files: labelled portraits, one a person.
+        files: labelled portraits, one a person; the half to judge of them is judged.
         models: the pack.
         judges: recognisers by name, whether or not they took part in making the faces.
         conditions: what is compared, by name.
+        reference: sets the thresholds; see `reference_of`.
         request: how many faces, and which.
         tell: gets a line of progress now and then.
 
     Raises:
         SourceError: no face can be found in the portraits to judge.
     """
-    rng = np.random.default_rng(request.seed)
-    to_judge, others = split(files)
+    chosen = spread(split(files)[0], request.limit, np.random.default_rng(request.seed))
     panel = Panel(models, judges)
-    chosen = spread(to_judge, request.limit, rng)
-    reference, count = reference_of(
-        spread(others, request.reference_limit, rng), panel, models, tell=tell
-    )
     sitting = Sitting(panel, models, conditions, seed=request.seed, twice=request.linking)
-    each(chosen, sitting.add, tell, "faces judged")
+    _each(chosen, sitting.add, tell, "faces judged")
     if not len(sitting):
         raise SourceError("No face was found in any of the portraits to judge.")
     return FacesEvaluated(
         judged=len(sitting),
-        reference=count,
+        reference=reference.faces,
         no_face=len(chosen) - len(sitting),
         left_out=reference.left_out,
         thresholds=reference.thresholds(),
@@ -97,9 +92,16 @@ def evaluate_faces(
 
 
 def reference_of(
-    files: Sequence[LabelledFile], panel: Panel, models: Models, *, tell: Tell
-) -> tuple[Reference, int]:
-    """Return the impostor pairs of those portraits in which a face is found, and their number."""
+    files: Sequence[LabelledFile],
+    *,
+    models: Models,
+    judges: Mapping[str, FaceEmbedder],
+    request: FacesRequest,
+    tell: Tell,
+) -> Reference:
+    """Return the impostor pairs of portraits of the half that is not judged."""
+    chosen = spread(split(files)[1], request.reference_limit, np.random.default_rng(request.seed))
+    panel = Panel(models, judges)
     embedded: list[dict[str, F32]] = []
     ages: list[float] = []
 
@@ -109,14 +111,14 @@ def reference_of(
             embedded.append(panel.embed(portrait))
             ages.append(file.age_years)
 
-    each(files, add, tell, "reference faces read")
+    _each(chosen, add, tell, "reference faces read")
     vectors = {
         name: np.stack([e[name] for e in embedded])
         if embedded
         else np.empty((0, judge.dimensions), np.float32)
-        for name, judge in panel.judges.items()
+        for name, judge in judges.items()
     }
-    return Reference.of(vectors, is_grown(ages), panel.judges), len(ages)
+    return Reference.of(vectors, is_grown(ages), judges)
 
 
 def _figures(
@@ -211,17 +213,22 @@ class _Figures:
         return tuple(
             linked(
                 judge,
-                first.embeddings[judge][rows],
+                before[judge][rows],
                 vectors[drawn],
+                seen=seen,
                 alike=[self.people.alike[int(row)] for row in rows],
                 grown=self.people.grown[rows],
                 reference=self.reference,
             )
-            for judge, vectors in again.embeddings.items()
+            for seen, before, after in (
+                ("picture", first.embeddings, again.embeddings),
+                ("face alone", first.alone, again.alone),
+            )
+            for judge, vectors in after.items()
         )
 
 
-def each(
+def _each(
     files: Sequence[LabelledFile], do: Callable[[LabelledFile], None], tell: Tell, what: str
 ) -> None:
     """Do all files, and say now and then how far it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ _MAX_SIDE_PX: Final = 1024
 _MIN_PRESENCE: Final = 0.5
 # A detection that lies over the known face to this degree has found it.
 _MIN_OVERLAP: Final = 0.5
+_GREY: Final = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +77,7 @@ class Reading:
         embeddings: by judge, f32[D], unit vectors.
         age_years, female_probability: as the pack's estimator reads them.
         found, found_by_recall: whether the detector, and the one for judging, see the face.
+        alone: embeddings of the face with all that lies round it painted over, if asked for.
     """
 
     embeddings: Mapping[str, F32]
@@ -83,6 +85,7 @@ class Reading:
     female_probability: float
     found: bool
     found_by_recall: bool
+    alone: Mapping[str, F32] = field(default_factory=dict[str, F32])
 
 
 def load_portrait(file: LabelledFile, models: Models) -> Portrait | None:
@@ -106,11 +109,16 @@ class Panel:
         self._models = models
         self.judges = dict(judges)
 
-    def read(self, rgb: U8, known: Landmarks) -> Reading:
+    def read(self, rgb: U8, known: Landmarks, *, alone: bool = False) -> Reading:
         """Read a picture whose face is known to be at `known`.
 
         The face is looked for anew; where it isn't found, the judges get the known place, as
         somebody would who has seen the picture before.
+
+        Args:
+            rgb: u8[H, W, 3].
+            known: one mesh.
+            alone: show the judges the face without its surroundings, too.
         """
         xyxy = box_from_points(known.points)
         faces = self._models.detector.detect(rgb[None])
@@ -120,7 +128,8 @@ class Panel:
         mesh = (_fit(rgb, faces, best, self._models) if found else None) or known
         read = self._models.attributes.estimate(rgb, mesh)
         return Reading(
-            embeddings={name: judge.embed(rgb, mesh)[0] for name, judge in self.judges.items()},
+            embeddings=self._embeddings(rgb, mesh),
+            alone=self._embeddings(_face_alone(rgb, mesh.points[0]), mesh) if alone else {},
             age_years=float(read.age_years[0]),
             female_probability=float(read.female_probability[0]),
             found=found,
@@ -129,10 +138,18 @@ class Panel:
 
     def embed(self, portrait: Portrait) -> dict[str, F32]:
         """Return one f32[D] a judge of a portrait as it is."""
-        return {
-            name: judge.embed(portrait.rgb, portrait.landmarks)[0]
-            for name, judge in self.judges.items()
-        }
+        return self._embeddings(portrait.rgb, portrait.landmarks)
+
+    def _embeddings(self, rgb: U8, mesh: Landmarks) -> dict[str, F32]:
+        return {name: judge.embed(rgb, mesh)[0] for name, judge in self.judges.items()}
+
+
+def _face_alone(rgb: U8, points: F32) -> U8:
+    """Return the picture with all outside of the mesh's hull in one grey."""
+    hull: Any = cv2.convexHull(points[:, :2].astype(np.float32))
+    inside = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.fillConvexPoly(inside, np.round(hull[:, 0]).astype(np.int32), 1)
+    return np.where(inside[:, :, None] > 0, rgb, np.uint8(_GREY))
 
 
 def _finds(detector: FaceDetector, rgb: U8, xyxy: F32) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -31,6 +31,7 @@ class Readings:
         female: bool[M].
         found, found_by_recall: bool[M].
         covered: bool[M], covered where a synthetic face was asked for.
+        alone: as `embeddings`, of the faces without their surroundings; may be empty.
     """
 
     embeddings: Mapping[str, F32]
@@ -39,6 +40,7 @@ class Readings:
     found: Bools
     found_by_recall: Bools
     covered: Bools
+    alone: Mapping[str, F32] = field(default_factory=dict[str, F32])
 
     def __len__(self) -> int:
         return len(self.age_years)
@@ -53,10 +55,8 @@ class Readings:
         if not readings:
             raise ValueError("there is nothing to stack")
         return cls(
-            embeddings={
-                judge: np.stack([r.embeddings[judge] for r in readings])
-                for judge in readings[0].embeddings
-            },
+            embeddings=_stacked([r.embeddings for r in readings]),
+            alone=_stacked([r.alone for r in readings]),
             age_years=np.array([r.age_years for r in readings], np.float32),
             female=np.array([r.female_probability >= 0.5 for r in readings], np.bool_),
             found=np.array([r.found for r in readings], np.bool_),
@@ -101,6 +101,10 @@ class People:
             "gender": np.array(self.gender),
             "face_px": np.array([size_group(float(px)) for px in self.face_px]),
         }
+
+
+def _stacked(vectors: Sequence[Mapping[str, F32]]) -> dict[str, F32]:
+    return {judge: np.stack([one[judge] for one in vectors]) for judge in vectors[0]}
 
 
 def size_group(face_px: float) -> str:

@@ -18,7 +18,7 @@ F64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Pairs = npt.NDArray[np.int64]
 
-SIMILARITY_EDGES: Final = tuple(round(-0.5 + 0.025 * i, 3) for i in range(61))
+SIMILARITY_EDGES: Final = tuple(round(-0.5 + 0.01 * i, 2) for i in range(151))
 ROC_FARS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 COHORTS: Final = ("child", "grown")
 GROWN_YEARS: Final = 15.0
@@ -33,10 +33,12 @@ class Reference:
     """Impostor pairs, by judge and cohort. Nothing of a single face can be told from them.
 
     Attributes:
+        faces: whose pairs they are.
         impostors: f64[P], similarities, by judge and by cohort's word.
         left_out: pairs that all judges take for one person.
     """
 
+    faces: int
     impostors: Mapping[str, Mapping[str, F64]]
     left_out: int
 
@@ -53,7 +55,7 @@ class Reference:
             judge: {word: pair_similarities(vectors, pairs[both[word]]) for word in COHORTS}
             for judge, vectors in embeddings.items()
         }
-        return cls(impostors, left_out)
+        return cls(len(grown), impostors, left_out)
 
     def matched(self, judge: str, similarities: F64, grown: Bools) -> dict[str, Share]:
         """Return the share of pairs [P] that match, each against its cohort's threshold.

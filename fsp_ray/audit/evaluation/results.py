@@ -143,6 +143,8 @@ class Linked:
 
     Attributes:
         judge: who.
+        seen: the `picture`, in which hair, head and light link the runs whatever the face is, or
+            the `face alone`.
         mean_own, mean_alike: similarity of one person over the runs, and of two people of one
             gender and age group.
         auc: how often the first is the greater one: .5 is chance.
@@ -151,6 +153,7 @@ class Linked:
     """
 
     judge: str
+    seen: str
     mean_own: float | None
     mean_alike: float | None
     auc: float | None
@@ -211,6 +214,84 @@ class FacesEvaluated:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure measured of several tracks.
+
+    Attributes:
+        n: tracks.
+        median, worst: over them; worst is the end that is bad.
+        mean: weighted by frames.
+    """
+
+    n: int
+    median: float | None
+    worst: float | None
+    mean: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """What a published video keeps of movement, measured on every frame that was swapped.
+
+    Attributes:
+        found: share of the frames' faces that the detector finds.
+        jitter_ratio: landmark jitter, published over source.
+        mouth, eyes: correlation of their opening with the source's, where they move at all.
+    """
+
+    found: Share
+    jitter_ratio: Spread
+    mouth: Spread
+    eyes: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class ClipsUnder:
+    """All figures of one condition on clips.
+
+    Attributes:
+        condition: its name.
+        reidentified: one a judge and comparison, over looks.
+        persons_matched: by judge and false accept rate: persons whose mean published embedding
+            matches their mean original one.
+        persons_matched_once: persons of whom any published look matches any original one.
+        distinct: pairs of persons of one gender and age group, by their mean embeddings.
+        kept: of persons, by the median of their looks.
+        leaked: share of the source's faces, over all frames, that still show the same face.
+        unchanged: share whose pixels hardly changed.
+        doubtful_unchanged: unchanged detections in which no mesh can be fitted, a count.
+        moving: of what was published; None for conditions that are drawn for comparison.
+    """
+
+    condition: str
+    reidentified: tuple[Reidentified, ...]
+    persons_matched: Mapping[str, Mapping[str, Share]]
+    persons_matched_once: Mapping[str, Mapping[str, Share]]
+    distinct: tuple[Distinct, ...]
+    kept: Kept
+    leaked: Share
+    unchanged: Share
+    doubtful_unchanged: int
+    moving: Moving | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipsEvaluated:
+    """Clips under all conditions.
+
+    Attributes:
+        clips, frames, persons, looks: how many.
+        conditions: one each.
+    """
+
+    clips: int
+    frames: int
+    persons: int
+    looks: int
+    conditions: tuple[ClipsUnder, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All that `fsp evaluate` measured.
 
@@ -218,13 +299,15 @@ class Evaluation:
         settings: what it was asked for.
         versions: of what took part.
         seconds: it took.
-        faces: on portraits, if there were any.
+        faces, clips: on portraits and on clips, if there were any.
+        notes: what a reader must know.
     """
 
     settings: Mapping[str, object]
     versions: Mapping[str, str]
     seconds: float
     faces: FacesEvaluated | None = None
+    clips: ClipsEvaluated | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
 
     def as_dict(self) -> dict[str, object]:

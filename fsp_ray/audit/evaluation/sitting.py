@@ -27,6 +27,7 @@ class _Kept:
     readings: list[Reading] = field(default_factory=list[Reading])
     covered: list[bool] = field(default_factory=list[bool])
     seconds: list[float] = field(default_factory=list[float])
+    alone: bool = False
 
 
 class Sitting:
@@ -53,8 +54,8 @@ class Sitting:
         self._labels: list[LabelledFile] = []
         self._face_px: list[float] = []
         self._before: list[Reading] = []
-        self._first = {name: _Kept() for name in conditions}
-        self._second = {name: _Kept() for name in conditions if name in twice}
+        self._first = {name: _Kept(alone=name in twice) for name in conditions}
+        self._second = {name: _Kept(alone=True) for name in conditions if name in twice}
 
     def __len__(self) -> int:
         return len(self._before)
@@ -120,7 +121,9 @@ class Sitting:
         kept.seconds.append(time.perf_counter() - start)
         same = before is not None and after.rgb is portrait.rgb
         kept.readings.append(
-            before if before and same else self._panel.read(after.rgb, portrait.landmarks)
+            before
+            if before and same
+            else self._panel.read(after.rgb, portrait.landmarks, alone=kept.alone)
         )
         kept.rows.append(row)
         kept.covered.append(after.covered)

@@ -47,7 +47,8 @@ class Share:
         p, z2 = self.hits / self.n, _Z_95**2
         middle = (p + z2 / (2 * self.n)) / (1 + z2 / self.n)
         half = math.sqrt(p * (1 - p) / self.n + z2 / (4 * self.n**2)) * _Z_95 / (1 + z2 / self.n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        # Rounding must not put the share itself outside.
+        return max(0.0, min(middle - half, p)), min(1.0, max(middle + half, p))
 
     def as_dict(self) -> dict[str, float | int | None]:
         """Return share, interval and counts, JSON-able."""

@@ -1,0 +1,225 @@
+"""Evaluate conditions on clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fsp_ray.audit.evaluation.clips import Clip, ClipReader, ClipReading, Exposure, Trail
+from fsp_ray.audit.evaluation.figures import Gallery, distinct, kept, reidentified
+from fsp_ray.audit.evaluation.persons import Cast, cast_of
+from fsp_ray.audit.evaluation.portraits import Panel
+from fsp_ray.audit.evaluation.readings import Readings, size_group
+from fsp_ray.audit.evaluation.reference import Reference
+from fsp_ray.audit.evaluation.results import (
+    ClipsEvaluated,
+    ClipsUnder,
+    Comparison,
+    Distinct,
+    Moving,
+    Reidentified,
+    Spread,
+)
+from fsp_ray.audit.metrics import Share, alike_pairs, correlation, jitter, opening
+from fsp_ray.core.errors import SourceError
+from fsp_ray.core.face_types import F32
+from fsp_ray.core.protocols import FaceEmbedder, Models
+
+Tell = Callable[[str], None]
+F64 = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+_MIN_TRACK_FRAMES: Final = 25
+# Openings that move by less than the mesh's own trembling have nothing to correlate.
+_MIN_MOUTH: Final = 0.02
+_MIN_EYES: Final = 0.03
+
+
+def evaluate_clips(
+    clips: Sequence[Clip],
+    *,
+    models: Models,
+    judges: Mapping[str, FaceEmbedder],
+    reference: Reference,
+    detect_every: int,
+    tell: Tell,
+) -> ClipsEvaluated:
+    """Judge clips under every condition: all that was published, the cover, and a blur.
+
+    Args:
+        clips: all with the same published conditions.
+        models: the pack.
+        judges: recognisers by name; the one called `matcher` groups tracks into persons.
+        reference: sets the thresholds: from other people than those in the clips.
+        detect_every: as of the run that published the clips.
+        tell: gets a line a clip.
+
+    Raises:
+        VideoError: a clip can't be read.
+        SourceError: nobody can be seen in the clips.
+    """
+    reader = ClipReader(Panel(models, judges), models, detect_every=detect_every)
+    readings: list[ClipReading] = []
+    for number, clip in enumerate(clips):
+        tell(f"{number} of {len(clips)} clips judged")
+        readings.append(reader.read(clip))
+    cast = cast_of(readings, "matcher", judges["matcher"].same_person_distance)
+    if not cast.count:
+        raise SourceError("Nobody can be seen in the clips well enough to judge.")
+    names = list(readings[0].exposed)
+    figures = _Figures(readings, cast, cast.before(), judges, reference)
+    return ClipsEvaluated(
+        clips=len(clips),
+        frames=sum(reading.frames for reading in readings),
+        persons=cast.count,
+        looks=len(cast.looks),
+        conditions=tuple(figures.under(name) for name in names),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Figures:
+    """What all conditions are judged by."""
+
+    readings: Sequence[ClipReading]
+    cast: Cast
+    before: Readings
+    judges: Mapping[str, FaceEmbedder]
+    reference: Reference
+
+    def under(self, name: str) -> ClipsUnder:
+        after = self.cast.after(name)
+        exposed = [reading.exposed[name] for reading in self.readings]
+        everybody = np.arange(self.cast.count, dtype=np.int64)
+        return ClipsUnder(
+            condition=name,
+            reidentified=tuple(
+                self._reidentified(judge, comparison, after)
+                for judge in self.judges
+                for comparison in ("same_frame", "other_frame")
+            ),
+            persons_matched={judge: self._by_template(judge, after) for judge in self.judges},
+            persons_matched_once={judge: self._by_any(judge, after) for judge in self.judges},
+            distinct=tuple(self._distinct(judge, after) for judge in self.judges),
+            kept=kept(
+                self.cast.people,
+                self.cast.by_person(self.before),
+                self.cast.by_person(after),
+                everybody,
+            ),
+            leaked=_share(exposed, lambda one: one.leaked),
+            unchanged=_share(exposed, lambda one: one.unchanged),
+            doubtful_unchanged=sum(one.doubtful_unchanged for one in exposed),
+            moving=self._moving(name),
+        )
+
+    def _reidentified(self, judge: str, comparison: Comparison, after: Readings) -> Reidentified:
+        rows = np.arange(len(self.cast.looks), dtype=np.int64)
+        other = rows
+        if comparison == "other_frame":
+            rows, other = self.cast.elsewhere()
+        old, people, person = self.before.embeddings[judge], self.cast.people, self.cast.person
+        sizes = [size_group(self.cast.looks[int(row)].face_px) for row in rows]
+        return reidentified(
+            judge,
+            comparison,
+            after.embeddings[judge][rows],
+            old[other],
+            gallery=Gallery(self.cast.templates(old), person[rows]),
+            grown=people.grown[person[rows]],
+            axes={
+                "age_group": np.array(people.age_groups)[person[rows]],
+                "gender": np.array(people.gender)[person[rows]],
+                "face_px": np.array(sizes, np.str_),
+            },
+            reference=self.reference,
+        )
+
+    def _templates(self, judge: str, after: Readings) -> tuple[F32, F32]:
+        old, new = self.before.embeddings[judge], after.embeddings[judge]
+        return self.cast.templates(old), self.cast.templates(new)
+
+    def _by_template(self, judge: str, after: Readings) -> dict[str, Share]:
+        old, new = self._templates(judge, after)
+        alike = np.einsum("pd,pd->p", old, new).astype(np.float64)
+        return self.reference.matched(judge, alike, self.cast.people.grown)
+
+    def _by_any(self, judge: str, after: Readings) -> dict[str, Share]:
+        old, new = self.before.embeddings[judge], after.embeddings[judge]
+        nearest = [
+            float((new[rows] @ old[rows].T).max())
+            for rows in (self.cast.rows(person) for person in range(self.cast.count))
+        ]
+        return self.reference.matched(judge, np.array(nearest), self.cast.people.grown)
+
+    def _distinct(self, judge: str, after: Readings) -> Distinct:
+        old, new = self._templates(judge, after)
+        people = self.cast.people
+        pairs = alike_pairs(people.alike)
+        return distinct(judge, old, new, pairs=pairs, grown=people.grown, reference=self.reference)
+
+    def _moving(self, name: str) -> Moving | None:
+        trails: list[tuple[Trail, frozenset[int]]] = [
+            (trail, reading.swap_pts[track_id])
+            for reading in self.readings
+            for track_id, trail in reading.trails.get(name, {}).items()
+            if track_id in reading.swap_pts
+        ]
+        return moving(trails) if trails else None
+
+
+def moving(trails: Sequence[tuple[Trail, frozenset[int]]]) -> Moving:
+    """Return what is kept of movement.
+
+    Args:
+        trails: each with the frames (pts) that the pipeline swaps. Of tracks that no detector
+            finds in half of those frames, because the person was covered, nothing is measured.
+    """
+    found: list[bool] = []
+    ratios: list[tuple[float, int]] = []
+    mouths: list[tuple[float, int]] = []
+    eyes: list[tuple[float, int]] = []
+    for trail, swapped in trails:
+        mask = np.array([pts in swapped for pts in trail.pts], np.bool_)
+        seen = np.array(trail.found, np.bool_)[mask]
+        if not len(seen) or seen.mean() < 0.5:
+            continue
+        found += seen.tolist()
+        if len(seen) < _MIN_TRACK_FRAMES:
+            continue
+        before, after = np.stack(trail.before)[mask], np.stack(trail.after)[mask]
+        were, are = jitter(before), jitter(after)
+        if were and are is not None:
+            ratios.append((are / were, len(seen)))
+        agreed = _agreement(opening(before, "mouth"), opening(after, "mouth"), _MIN_MOUTH)
+        mouths += [(agreed, len(seen))] if agreed is not None else []
+        agreed = _agreement(opening(before, "eyes"), opening(after, "eyes"), _MIN_EYES)
+        eyes += [(agreed, len(seen))] if agreed is not None else []
+    return Moving(
+        found=Share.of(found),
+        jitter_ratio=_spread(ratios, worst=max),
+        mouth=_spread(mouths, worst=min),
+        eyes=_spread(eyes, worst=min),
+    )
+
+
+def _agreement(before: F64, after: F64, least: float) -> float | None:
+    return correlation(before, after) if float(before.std()) >= least else None
+
+
+def _spread(
+    values: Sequence[tuple[float, int]], worst: Callable[[Sequence[float]], float]
+) -> Spread:
+    if not values:
+        return Spread(0, None, None, None)
+    figures = [value for value, _ in values]
+    mean = float(np.average(figures, weights=[frames for _, frames in values]))
+    return Spread(len(values), float(np.median(figures)), float(worst(figures)), mean)
+
+
+def _share(exposed: Sequence[Exposure], of: Callable[[Exposure], int]) -> Share:
+    return Share(sum(of(one) for one in exposed), sum(one.faces for one in exposed))

@@ -1,0 +1,188 @@
+"""Clips, frame by frame: leaks, movement, and who is who."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fsp_ray.audit.evaluation import Clip, evaluate_clips
+from fsp_ray.audit.evaluation.clips import ClipReading, Exposure, Look, Trail
+from fsp_ray.audit.evaluation.on_clips import moving
+from fsp_ray.audit.evaluation.persons import cast_of
+from fsp_ray.audit.evaluation.portraits import Reading
+from fsp_ray.audit.evaluation.reference import Reference
+from fsp_ray.core.config import VideoLimits
+from fsp_ray.core.errors import VideoError
+from fsp_ray.lake import LocalMedia
+from fsp_ray.video import SegmentWriter, decode, mux, probe
+from tests.fakes.faces import make_track
+from tests.fakes.samples import carphone
+
+FRAMES = 32
+
+
+def _media(path: Path) -> LocalMedia:
+    return LocalMedia(str(path), path.name)
+
+
+def _cut(out: Path, frames: int, change: Callable | None = None) -> LocalMedia:
+    """Write the first frames of a sample, each changed in place."""
+    import dataclasses
+
+    media = _media(carphone())
+    info = probe(media, video_id="x", limits=VideoLimits())
+    batch = next(decode(media, info, batch_frames=frames))
+    for rgb in batch.rgb:
+        if change:
+            change(rgb)
+    info = dataclasses.replace(info, num_frames=frames)
+    segment = out.with_suffix(".mkv")
+    with SegmentWriter(segment, info, crf=18, preset="veryfast") as writer:
+        writer.write(batch)
+    mux([segment], media, info, out, audio="drop")
+    return _media(out)
+
+
+def _nobody(models) -> Reference:
+    vectors = {"matcher": np.empty((0, models.matcher.dimensions), np.float32)}
+    return Reference.of(vectors, np.empty(0, np.bool_), {"matcher": models.matcher})
+
+
+def test_a_clip_under_all_conditions(tmp_path: Path, models) -> None:
+    source = _cut(tmp_path / "source.mp4", FRAMES)
+    same = _cut(tmp_path / "same.mp4", FRAMES)
+    grey = _cut(tmp_path / "grey.mp4", FRAMES, lambda rgb: rgb.fill(128))
+    lines: list[str] = []
+    found = evaluate_clips(
+        [Clip(source, {"encoded": same, "grey": grey})],
+        models=models,
+        judges={"matcher": models.matcher},
+        reference=_nobody(models),
+        detect_every=5,
+        tell=lines.append,
+    )
+    assert (found.clips, found.frames, found.persons) == (1, FRAMES, 1)
+    assert found.looks == 4
+    under = {one.condition: one for one in found.conditions}
+    assert list(under) == ["unchanged", "cover", "blur", "encoded", "grey"]
+    for name in ("unchanged", "encoded"):
+        assert under[name].leaked.n >= FRAMES
+        assert under[name].leaked.share == 1
+    assert under["encoded"].unchanged.share == 1
+    for name in ("cover", "blur", "grey"):
+        assert under[name].leaked.hits == 0
+        assert under[name].unchanged.hits == 0
+    encoded = under["encoded"].moving
+    assert encoded is not None
+    assert encoded.found.share == 1
+    assert encoded.jitter_ratio.median == pytest.approx(1, abs=0.3)
+    assert under["grey"].moving is not None
+    assert under["grey"].moving.jitter_ratio.n == 0
+    same_frame, other_frame = under["unchanged"].reidentified
+    assert same_frame.all.mean_similarity == pytest.approx(1, abs=1e-4)
+    assert 0.6 < (other_frame.all.mean_similarity or 0) < 0.999
+    assert same_frame.all.matched["0.01"].n == 0  # without a reference nothing counts as matched
+    assert lines
+
+
+def test_other_frames_are_refused(tmp_path: Path, models) -> None:
+    short = Clip(_cut(tmp_path / "a.mp4", 12), {"published": _cut(tmp_path / "b.mp4", 9)})
+    with pytest.raises(VideoError, match="has other frames"):
+        evaluate_clips(
+            [short],
+            models=models,
+            judges={"matcher": models.matcher},
+            reference=_nobody(models),
+            detect_every=5,
+            tell=lambda line: None,
+        )
+
+
+def _trail(change: Callable = lambda points: points, frames: int = 40) -> Trail:
+    rng = np.random.default_rng(0)
+    mesh = rng.uniform(0, 100, (468, 3)).astype(np.float32)
+    mesh[33], mesh[263] = (0, 50, 0), (100, 50, 0)
+    mesh[78], mesh[308] = (30, 70, 0), (70, 70, 0)
+    before = np.repeat(mesh[None], frames, axis=0)
+    gap = 10 + 8 * np.sin(np.arange(frames) / 3)
+    for top, bottom in ((13, 14), (82, 87), (312, 317)):
+        before[:, top], before[:, bottom] = (50, 70, 0), (50, 70, 0)
+        before[:, bottom, 1] += gap
+    before[:, :, 0] += rng.normal(0, 0.3, (frames, 1))
+    after = change(before.copy())
+    return Trail(list(range(frames)), list(before), list(after), [True] * frames)
+
+
+ALL = frozenset(range(40))
+
+
+def test_movement_that_is_kept() -> None:
+    kept = moving([(_trail(), ALL)])
+    assert kept.jitter_ratio.median == pytest.approx(1)
+    assert kept.mouth.median == pytest.approx(1)
+    assert kept.eyes.n == 0  # they do not move
+    assert kept.found.n == 40
+
+
+def test_movement_that_is_lost() -> None:
+    def still(points):
+        points[:] = points[0]
+        return points
+
+    def shaken(points):
+        points[:, :, 0] += np.random.default_rng(1).normal(0, 3, (len(points), 1))
+        return points
+
+    def mirrored_mouth(points):
+        for bottom in (14, 87, 317):
+            points[:, bottom, 1] = 170 - points[:, bottom, 1]
+        return points
+
+    assert moving([(_trail(still), ALL)]).jitter_ratio.median == pytest.approx(0)
+    assert moving([(_trail(still), ALL)]).mouth.n == 0
+    assert (moving([(_trail(shaken), ALL)]).jitter_ratio.worst or 0) > 3
+    both = moving([(_trail(), ALL), (_trail(mirrored_mouth), ALL)]).mouth
+    assert both.worst is not None
+    assert both.median is not None
+    assert both.worst < both.median < 1
+
+
+def test_covered_frames_and_covered_people_do_not_count() -> None:
+    trail = _trail()
+    trail.found[20:] = [False] * 20
+    assert moving([(trail, frozenset(range(20)))]).found.share == 1
+    assert moving([(trail, ALL)]).found.share == 0.5
+    trail.found[:] = [False] * 40
+    assert moving([(trail, ALL)]).found.n == 0
+
+
+def test_tracks_become_persons(reading: Callable[..., Reading]) -> None:
+    ann, bob = np.eye(8)[0], np.eye(8)[1]
+    tracks = {
+        "a": (range(10), ann + 0.1 * np.eye(8)[2]),
+        "b": (range(20), bob),
+        "later": (range(30, 40), ann + 0.1 * np.eye(8)[3]),
+        "twin": (range(12), ann),  # at the same time as a: somebody else
+    }
+    clip = ClipReading(
+        frames=40,
+        tracks=tuple(make_track(name, pts=pts) for name, (pts, _) in tracks.items()),
+        looks=[
+            Look(name, pts, 90, reading(vector, female=float(name == "b")), {"x": reading(vector)})
+            for name, (span, vector) in tracks.items()
+            for pts in (span[0], span[-1])
+        ],
+        exposed={"x": Exposure()},
+    )
+    cast = cast_of([clip, clip], "matcher", 0.5)
+    assert cast.count == 6
+    by_track = {look.track_id: int(who) for look, who in zip(cast.looks, cast.person, strict=True)}
+    assert len({by_track["a"], by_track["twin"], by_track["b"]}) == 3
+    assert by_track["later"] in {by_track["a"], by_track["twin"]}
+    assert sorted(cast.people.gender) == ["female"] * 2 + ["male"] * 4
+    mine, other = cast.elsewhere()
+    assert (cast.person[mine] == cast.person[other]).all()
+    assert (mine != other).all()
