@@ -31,7 +31,8 @@ class ChooserSettings:
     Attributes:
         candidates: faces drawn; more where faces were rejected before.
         tried: of them, put on the best view.
-        finalists: of them, made to read the right age, and put on every view.
+        finalists: of them, made to read the right age, and put on more views.
+        views: looks at the head that finalists are put on; the first ones are used.
         shape_weight: per face width that features move (less likeness).
         texture_weight: per unit of correlation of the marks.
         age_weight: per year that the face reads older or younger than the source.
@@ -44,9 +45,10 @@ class ChooserSettings:
         min_presence: share of the landmarker's confidence that must be left, else refused.
     """
 
-    candidates: int = 12
-    tried: int = 6
+    candidates: int = 10
+    tried: int = 5
     finalists: int = 2
+    views: int = 2
     shape_weight: float = 5.0
     texture_weight: float = 0.3
     age_weight: float = 0.02
@@ -61,6 +63,8 @@ class ChooserSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.finalists <= self.tried <= self.candidates:
             raise ValueError("finalists <= tried <= candidates, and at least one of each")
+        if self.views < 1:
+            raise ValueError("at least one view is needed")
         if not 0 <= self.min_presence <= 1:
             raise ValueError("min_presence must lie in 0..1")
 
@@ -69,17 +73,30 @@ _DEFAULT: Final = ChooserSettings()
 # What a refused face costs: it is put on only where every other is refused, too.
 _REFUSED: Final = 10.0
 # An estimator's bias is undone by at most so many years: beyond, textures turn to masks.
-_MAX_CORRECTION_YEARS: Final = 25.0
+_MAX_CORRECTION_YEARS: Final = 30.0
 _CLOSE_YEARS: Final = 1.0
+# Years that a face reads older for one year that it is meant to be: measured, before and bounds.
+_USUAL_SLOPE: Final = 0.6
+_SLOPES: Final = (0.3, 1.2)
+# What can be corrected: beyond it, it counts in the choice of finalists.
+_CORRECTABLE_YEARS: Final = 10.0
+_FAR: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidate:
-    """A face, the seed it came from, and what is known of it before it is drawn."""
+    """A face, the seed it came from, and what is known of it before it is put on.
+
+    Attributes:
+        asked_years: the age that it was made at.
+        slope: years that it reads older for one that it is made older.
+    """
 
     seed: int
     face: SyntheticFace
     cost: float
+    asked_years: float
+    slope: float = _USUAL_SLOPE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,10 +114,16 @@ class _Person:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trial:
-    """A candidate on some views, and what it costs in all."""
+    """A candidate on the first so many views.
+
+    Attributes:
+        looks: one a view; None where it can't be drawn.
+        cost: likeness and oddness, the age left out.
+        older_years: how much older than the source the face reads.
+    """
 
     candidate: _Candidate
-    looks: Sequence[Look]
+    looks: Sequence[Look | None]
     cost: float
     older_years: float
 
@@ -132,7 +155,7 @@ class FaceChooser:
         settings: ChooserSettings = _DEFAULT,
     ) -> FaceChooser:
         """Return a chooser with a pack's judges; `swap` are the swapper's settings."""
-        try_on = TryOn(swapper, (models.matcher,), models.attributes, models.landmarker)
+        try_on = TryOn(swapper, models.judges, models.attributes, models.landmarker)
         return cls(generator, try_on, swap=swap, settings=settings)
 
     def choose(
@@ -148,26 +171,38 @@ class FaceChooser:
         attempt: int = 0,
     ) -> Choice:
         """Return the best of some faces drawn; see `core.protocols.FaceChooser`."""
-        bare = [self._try_on.bare(view) for view in views]
-        person = _Person(person_id, age_years, gender, source, views, bare, taken)
+        person = self._met(person_id, age_years, gender, source, views, taken)
         candidates = self._drawn(person, rng, self._settings.candidates * (1 + attempt))
-        tried = self._settings.tried * (1 + attempt)
-        trials = [self._trial(person, c, views[:1]) for c in candidates[:tried]] if views else []
-        if not any(trial.looks for trial in trials):
-            return Choice(_said(candidates[0].face, person), FaceReading(()))
-        trials.sort(key=_cost)
-        best = min(
-            (self._finished(person, trial) for trial in trials[: self._settings.finalists]),
-            key=_cost,
-        )
-        return Choice(_said(best.candidate.face, person), _reading(best.looks))
+        if not person.views:
+            return Choice(candidates[0].face, FaceReading(()))
+        tried = candidates[: self._settings.tried * (1 + attempt)]
+        trials = sorted((self._trial(person, c, 1) for c in tried), key=self._hope)
+        finals = [self._aged(person, trial) for trial in trials[: self._settings.finalists]]
+        finals = [self._trial(person, t.candidate, self._settings.views, t) for t in finals]
+        best = self._aged(person, min(finals, key=self._total))
+        # The face goes under the age it reads as, not the one asked for to undo a bias.
+        face = replace(best.candidate.face, age_years=float(age_years))
+        return Choice(face, _reading(best.looks))
 
     def read(
         self, face: SyntheticFace, source: SourceFace, views: Sequence[HeadView]
     ) -> FaceReading:
         """Return how a person reads with a face on."""
-        looks = (self._try_on.wearing(face, source, view) for view in views)
-        return _reading([look for look in looks if look is not None])
+        tried = views[: self._settings.views]
+        return _reading([self._try_on.wearing(face, source, view) for view in tried])
+
+    def _met(
+        self,
+        person_id: str,
+        age_years: float,
+        gender: Gender,
+        source: SourceFace,
+        views: Sequence[HeadView],
+        taken: Sequence[FaceReading],
+    ) -> _Person:
+        """Read the real face; views beyond the first ones only tell what to keep away from."""
+        bare = [self._try_on.bare(view) for view in views[: self._settings.views + 1]]
+        return _Person(person_id, age_years, gender, source, views, bare, taken)
 
     def _drawn(self, person: _Person, rng: np.random.Generator, count: int) -> list[_Candidate]:
         """Draw faces, the most promising first."""
@@ -177,14 +212,19 @@ class FaceChooser:
         for seed in seeds:
             face = self._face(person, seed, person.age_years)
             cost = self._settings.texture_weight * likeness.of(face)
-            drawn.append(_Candidate(seed, face, cost + self._shape_cost(face, person.source)))
+            cost += self._shape_cost(face, person.source)
+            drawn.append(_Candidate(seed, face, cost, person.age_years))
         return sorted(drawn, key=lambda candidate: candidate.cost)
 
     def _face(self, person: _Person, seed: int, age_years: float) -> SyntheticFace:
         """Return the face of a seed; the same at every age, but for its age."""
-        age = float(np.clip(age_years, 0, MAX_AGE_YEARS))
-        rng = np.random.default_rng(seed)
-        return self._generator.generate(person.person_id, age, person.gender, person.source, rng)
+        return self._generator.generate(
+            person.person_id,
+            age_years,
+            person.gender,
+            person.source,
+            np.random.default_rng(seed),
+        )
 
     def _shape_cost(self, face: SyntheticFace, source: SourceFace) -> float:
         settings = self._settings
@@ -192,39 +232,48 @@ class FaceChooser:
         cost = settings.strain_weight * bent + _REFUSED * (bent > settings.max_strain)
         return cost - settings.shape_weight * shape_gap(face, source, self._swap)
 
-    def _finished(self, person: _Person, trial: _Trial) -> _Trial:
-        """Undo what the face reads too old or too young, and try it on the other views, too."""
-        if abs(trial.older_years) > _CLOSE_YEARS:
-            limit = _MAX_CORRECTION_YEARS
-            older = float(np.clip(trial.older_years, -limit, limit))
-            seed = trial.candidate.seed
-            face = self._face(person, seed, person.age_years - older)
-            corrected = replace(trial.candidate, face=face)
-            trial = min(trial, self._trial(person, corrected, person.views[:1]), key=_cost)
-        others = [v for v in person.views[1:] if v is not person.views[0]]
-        if not others:
+    def _aged(self, person: _Person, trial: _Trial) -> _Trial:
+        """Undo what the face reads too old or too young, if that makes a better one."""
+        if abs(trial.older_years) <= _CLOSE_YEARS:
             return trial
-        return self._trial(person, trial.candidate, others, trial.looks)
+        old = trial.candidate
+        asked = old.asked_years - trial.older_years / old.slope
+        limit = _MAX_CORRECTION_YEARS
+        asked = float(np.clip(asked, person.age_years - limit, person.age_years + limit))
+        asked = float(np.clip(asked, 0, MAX_AGE_YEARS))
+        if abs(asked - old.asked_years) < _CLOSE_YEARS:
+            return trial
+        face = self._face(person, old.seed, asked)
+        new = self._trial(person, replace(old, face=face, asked_years=asked), len(trial.looks))
+        slope = (new.older_years - trial.older_years) / (asked - old.asked_years)
+        slope = float(np.clip(slope, *_SLOPES))
+        new = replace(new, candidate=replace(new.candidate, slope=slope))
+        return min(trial, new, key=self._total)
 
     def _trial(
-        self,
-        person: _Person,
-        candidate: _Candidate,
-        views: Sequence[HeadView],
-        before: Sequence[Look] = (),
+        self, person: _Person, candidate: _Candidate, count: int, before: _Trial | None = None
     ) -> _Trial:
-        """Try a candidate on; `before` are the looks on the views that came first."""
-        looks = list(before)
-        for view in views:
-            look = self._try_on.wearing(candidate.face, person.source, view)
-            if look is not None:
-                looks.append(look)
-        if not looks:
-            return _Trial(candidate, (), candidate.cost + _REFUSED, 0.0)
-        older = float(np.mean([w.age_years for w in looks]) - _age(person.bare))
-        cost = candidate.cost + self._likeness(person, looks) + self._near(person, looks)
-        cost += self._settings.age_weight * abs(older) + self._oddness(person, looks)
-        return _Trial(candidate, looks, cost, older)
+        """Try a candidate on the first `count` views; `before` holds looks at some already."""
+        looks = list(before.looks) if before else []
+        looks += [
+            self._try_on.wearing(candidate.face, person.source, view)
+            for view in person.views[len(looks) : count]
+        ]
+        seen = [(look, bare) for look, bare in zip(looks, person.bare, strict=False) if look]
+        if not seen:
+            return _Trial(candidate, looks, candidate.cost + _REFUSED, 0.0)
+        worn = [look for look, _ in seen]
+        cost = candidate.cost + self._likeness(person, worn) + self._near(person, worn)
+        older = float(np.mean([look.age_years - bare.age_years for look, bare in seen]))
+        return _Trial(candidate, looks, cost + self._oddness(person, worn), older)
+
+    def _total(self, trial: _Trial) -> float:
+        return trial.cost + self._settings.age_weight * abs(trial.older_years)
+
+    def _hope(self, trial: _Trial) -> float:
+        """Return the cost, less what can still be corrected."""
+        beyond = max(0.0, abs(trial.older_years) - _CORRECTABLE_YEARS)
+        return trial.cost + self._settings.age_weight * beyond
 
     def _likeness(self, person: _Person, looks: Sequence[Look]) -> float:
         """Return how much of the person the judges see: half their mean, half the worst."""
@@ -261,30 +310,16 @@ class FaceChooser:
         return settings.gender_weight * missing + _REFUSED * faint
 
 
-def _cost(trial: _Trial) -> float:
-    return trial.cost
-
-
 def _threshold(judge: FaceEmbedder) -> float:
-    """Return the cosine from which on a judge takes two faces for one person."""
-    return 1 - judge.same_person_distance
+    """Return the cosine that one pair of strangers in a hundred reaches."""
+    return 1 - judge.match_distance(_FAR)
 
 
-def _age(looks: Sequence[Look]) -> float:
-    return float(np.mean([look.age_years for look in looks]))
-
-
-def _said(face: SyntheticFace, person: _Person) -> SyntheticFace:
-    """Return the face under the age it reads as, not the one that the estimator's bias asked."""
-    return replace(face, age_years=person.age_years)
-
-
-def _reading(looks: Sequence[Look]) -> FaceReading:
-    if not looks:
+def _reading(looks: Sequence[Look | None]) -> FaceReading:
+    worn = [look.embeddings for look in looks if look is not None]
+    if not worn:
         return FaceReading(())
-    means = [
-        np.mean(vectors, axis=0) for vectors in zip(*(w.embeddings for w in looks), strict=True)
-    ]
+    means = [np.mean(vectors, axis=0) for vectors in zip(*worn, strict=True)]
     return FaceReading(
         tuple(np.asarray(m / max(float(np.linalg.norm(m)), 1e-9), np.float32) for m in means)
     )

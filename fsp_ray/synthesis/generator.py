@@ -53,6 +53,7 @@ _BEARD_ROOM: Final = 0.02
 _CREASE_TINT: Final = np.array([0.8, 1.0, 1.1], np.float32)
 # Ageing wears off some of what tells men from women.
 _GENDER_PUSH: Final[dict[Gender, float]] = {"female": 0.2, "male": 0.6}
+_KEPT_BASES: Final = 8
 # A shape may leave the mean by this much, in face widths.
 _MAX_DEVIATION: Final = 0.12
 
@@ -70,6 +71,9 @@ class BankGenerator:
         self._ages = load_age_model() if age_model is None else age_model
         self._variation = load_variation() if variation is None else variation
         self._means: dict[Gender, tuple[F32, F32]] = {}
+        # Many faces are drawn for one source and age: what they share is kept from draw to draw.
+        self._scores: tuple[SourceFace, Scores] | None = None
+        self._bases: dict[tuple[Gender, float], F32] = {}
 
     def generate(
         self,
@@ -109,11 +113,11 @@ class BankGenerator:
                 raise ValueError(f"age_years must lie in 0..{MAX_AGE_YEARS:.0f}, not {age_years}")
         if len(ages_years) == 0:
             return []
-        scores = read_scores(source)
+        scores = self._scores_of(source)
         near = self._nearest(gender, scores, float(np.median(ages_years)))
         rounds = -(-len(ages_years) // len(near))
         leads: I64 = np.concatenate([rng.permutation(near) for _ in range(rounds)])
-        bases = {age: self._base(gender, age) for age in set(ages_years)}
+        bases = {age: self._base_at(gender, age) for age in set(ages_years)}
         return [
             SyntheticFace(
                 person_id=person_id,
@@ -128,7 +132,12 @@ class BankGenerator:
 
     def candidates(self, gender: Gender, source: SourceFace, age_years: float) -> I64:
         """Return the indices of the faces that suit best, nearest first."""
-        return self._nearest(gender, read_scores(source), age_years)
+        return self._nearest(gender, self._scores_of(source), age_years)
+
+    def _scores_of(self, source: SourceFace) -> Scores:
+        if self._scores is None or self._scores[0] is not source:
+            self._scores = source, read_scores(source)
+        return self._scores[1]
 
     def _nearest(self, gender: Gender, scores: Scores, age_years: float) -> I64:
         mine = self._bank.of(gender)
@@ -182,6 +191,14 @@ class BankGenerator:
             return ratios[0] - mean
         ratio = mix(ratios, mean, shares, power=_TEXTURE_POWER)
         return with_detail_of(ratio, ratios[0]) - mean
+
+    def _base_at(self, gender: Gender, age_years: float) -> F32:
+        key = gender, age_years
+        if key not in self._bases:
+            if len(self._bases) >= _KEPT_BASES:
+                del self._bases[next(iter(self._bases))]
+            self._bases[key] = self._base(gender, age_years)
+        return self._bases[key]
 
     def _base(self, gender: Gender, age_years: float) -> F32:
         """Return the mean face of an age, as sharp as the bank's, f32[256, 256, 3]."""
