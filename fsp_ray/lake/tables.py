@@ -19,6 +19,8 @@ _PERSON_ID: Final = Column("person_id", "string", "person of this video; never a
 _RUN_ID: Final = Column("run_id", "string", "run that wrote this row")
 _COMMIT_ID: Final = Column("commit_id", "string", "commit that wrote this row; see its video's row")
 
+AUDIT_VERDICTS: Final = ("pass", "cover", "quarantined")
+
 VIDEOS: Final = Table(
     "videos",
     "a source video, and how it ended",
@@ -133,15 +135,30 @@ AUDIT: Final = Table(
         _VIDEO_ID,
         _RUN_ID,
         _PERSON_ID,
-        Column("verdict", "string", "what the audit found"),
-        Column("retries", "int64", "other synthetic faces tried before this one", lowest=0),
         Column(
-            "distance_mean", "float64", "1 - cosine, before against after", nullable=True, lowest=0
+            "verdict",
+            "string",
+            "how it ended: the synthetic face passed, the cover, or not published",
+            words=AUDIT_VERDICTS,
         ),
-        Column("distance_min", "float64", "of the closest frame", nullable=True, lowest=0),
+        Column("retries", "int64", "other synthetic faces tried after the first one", lowest=0),
+        Column(
+            "distance_mean",
+            "float64",
+            "1 - cosine, published against source, same frame",
+            nullable=True,
+            lowest=0,
+        ),
+        Column(
+            "distance_min",
+            "float64",
+            "of the closest pair, any frame against any other of the person",
+            nullable=True,
+            lowest=0,
+        ),
         Column("threshold", "float64", "distance under which the auditor says same", lowest=0),
-        Column("matched_frames", "int64", "frames under the threshold", lowest=0),
-        Column("rank_1", "bool", "found first among the archive's persons", nullable=True),
+        Column("matched_frames", "int64", "of the frames compared, those under it", lowest=0),
+        Column("rank_1", "bool", "nearest of all persons of the run", nullable=True),
         Column(
             "detected_after",
             "float64",
@@ -162,8 +179,8 @@ AUDIT: Final = Table(
         Column(
             "gender_after", "string", "apparent gender afterwards", nullable=True, words=GENDERS
         ),
-        Column("leaked_frames", "int64", "frames that showed the original face", lowest=0),
-        Column("auditor", "string", "recogniser that judged"),
+        Column("leaked_frames", "int64", "frames that show the original face", lowest=0),
+        Column("auditor", "string", "recogniser that judged, with its version"),
         _COMMIT_ID,
     ),
 )

@@ -147,6 +147,7 @@ class _Run:
             videos=[result.video for result in results],
             persons=[row for result in results for row in result.persons],
             tracks=[row for result in results for row in result.tracks],
+            audit=[row for result in results for row in result.audit],
         )
         for result in results:
             self.counts[result.status] += 1

@@ -1,9 +1,10 @@
-"""One wave: plan, analyse, resolve, render and finish some videos; every one gets a result."""
+"""One wave: plan, analyse, resolve, render, audit and finish some videos; each gets a result."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fsp_ray.core.errors import FailureReason
@@ -12,17 +13,19 @@ from fsp_ray.lake import SourceVideo
 from fsp_ray.raydata.graph import run_actors, run_tasks
 from fsp_ray.raydata.workers import (
     Analyser,
-    FinishTask,
     Renderer,
     RunContext,
     ShardTask,
     finish_row,
+    judge_row,
     plan_row,
     resolve_row,
 )
 from fsp_ray.stages.results import (
     AnalysedShard,
+    DrawnVideo,
     Failure,
+    JudgedVideo,
     PlannedVideo,
     RenderedShard,
     ResolvedVideo,
@@ -70,7 +73,7 @@ class Wave:
             for item in self._timed(run_tasks(planned, resolve_row, self._context))
         }
         planned = self._still(planned, persons)
-        finished = self._finish(planned, persons, self._render(planned))
+        finished = self._finish(self._draw(planned, persons))
         return [finished.get(source.video_id) or self._failed(source) for source in sources]
 
     def _analyse(self, planned: Sequence[PlannedVideo]) -> list[PlannedVideo]:
@@ -79,28 +82,69 @@ class Wave:
         done = self._by_video("analyse", self._timed(found))
         return self._still(planned, _complete(planned, done))
 
-    def _render(self, planned: Sequence[PlannedVideo]) -> dict[str, list[RenderedShard]]:
-        shards = _shard_tasks(planned)
-        drawn = run_actors(shards, Renderer, self._context, workers=self._workers)
-        return self._by_video("render", self._timed(drawn))
+    def _draw(
+        self, planned: Sequence[PlannedVideo], persons: Mapping[str, ResolvedVideo]
+    ) -> list[DrawnVideo]:
+        """Render, audit and judge until the audit is through with every video.
 
-    def _finish(
-        self,
-        planned: Sequence[PlannedVideo],
-        persons: dict[str, ResolvedVideo],
-        rendered: dict[str, list[RenderedShard]],
-    ) -> dict[str, VideoResult]:
-        whole = self._still(planned, _complete(planned, rendered))
-        tasks = [
-            FinishTask(
-                item,
-                persons[item.info.video_id].persons,
-                tuple(rendered[item.info.video_id]),
-            )
-            for item in whole
+        Each round draws again only what the one before did not pass. The judge puts an end to it.
+        """
+        drawn = self._render_all(planned, persons)
+        through: list[DrawnVideo] = []
+        while drawn:
+            judged = self._judge(drawn)
+            drawn = [
+                replace(video, rounds=judged[video.video_id].rounds)
+                for video in drawn
+                if video.video_id in judged
+            ]
+            through += [video for video in drawn if not judged[video.video_id].again]
+            drawn = self._render_again([v for v in drawn if judged[v.video_id].again], judged)
+        return through
+
+    def _render_all(
+        self, planned: Sequence[PlannedVideo], persons: Mapping[str, ResolvedVideo]
+    ) -> list[DrawnVideo]:
+        shards = _shard_tasks(planned)
+        made = run_actors(shards, Renderer, self._context, workers=self._workers)
+        rendered = self._by_video("render", self._timed(made))
+        return [
+            DrawnVideo(item, persons[video_id].persons, tuple(rendered[video_id]))
+            for item in self._still(planned, _complete(planned, rendered))
+            for video_id in [item.info.video_id]
         ]
-        results = self._timed(run_tasks(tasks, finish_row, self._context))
-        return {result.source.video_id: result for result in results}
+
+    def _judge(self, drawn: Sequence[DrawnVideo]) -> dict[str, JudgedVideo]:
+        judged = self._timed(run_tasks(drawn, judge_row, self._context))
+        by_id: dict[str, JudgedVideo] = {item.video_id: item for item in judged}
+        alive = set(self._alive([video.video_id for video in drawn], by_id))
+        return {video_id: item for video_id, item in by_id.items() if video_id in alive}
+
+    def _render_again(
+        self, drawn: Sequence[DrawnVideo], judged: Mapping[str, JudgedVideo]
+    ) -> list[DrawnVideo]:
+        """Render the shards that the judge sent back, and put them in the place of the old ones."""
+        shards = [
+            replace(task, rounds=judged[task.shard.video_id].rounds)
+            for task in _shard_tasks([video.planned for video in drawn])
+            if task.shard.shard_id in judged[task.shard.video_id].again
+        ]
+        made = self._timed(run_actors(shards, Renderer, self._context, workers=self._workers))
+        fresh: dict[str, RenderedShard] = {shard.shard_id: shard for shard in made}
+        missed = {s.shard.video_id for s in shards if s.shard.shard_id not in fresh}
+        video_ids = [video.video_id for video in drawn]
+        alive = set(self._alive(video_ids, set(video_ids) - missed))
+        return [
+            replace(video, rendered=tuple(fresh.get(s.shard_id, s) for s in video.rendered))
+            for video in drawn
+            if video.video_id in alive
+        ]
+
+    def _finish(self, drawn: Sequence[DrawnVideo]) -> dict[str, VideoResult]:
+        results = self._timed(run_tasks(drawn, finish_row, self._context))
+        finished: dict[str, VideoResult] = {item.source.video_id: item for item in results}
+        self._alive([video.video_id for video in drawn], finished)
+        return finished
 
     def _by_video(self, phase: Phase, shards: Iterable[T]) -> dict[str, list[T]]:
         by_video: defaultdict[str, list[T]] = defaultdict(list)

@@ -6,25 +6,28 @@ Every error becomes a row: a raise in a Ray Data function would end the whole ru
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import cv2
 
+from fsp_ray.audit import FALSE_ACCEPT_RATE, Auditor
 from fsp_ray.core.config import Privacy, RunSettings
-from fsp_ray.core.face_types import Person
 from fsp_ray.core.protocols import FaceChooser, MediaSource, Models
 from fsp_ray.core.video_types import Shard, VideoInfo
 from fsp_ray.lake import Lake, SourceVideo
-from fsp_ray.models import load_models
+from fsp_ray.models import load_models, show_pack
 from fsp_ray.raydata.rows import RayRow, failure, from_row, to_row
 from fsp_ray.stages.analyse_shard import analyse_shard
+from fsp_ray.stages.audit_shard import audit_shard
+from fsp_ray.stages.choose_again import choose_again
 from fsp_ray.stages.finish_video import finish_video
+from fsp_ray.stages.judge_video import ChooseAgain, judge_video
 from fsp_ray.stages.plan_video import plan_video
 from fsp_ray.stages.render_shard import render_shard
 from fsp_ray.stages.resolve_persons import resolve_persons
-from fsp_ray.stages.results import PlannedVideo, RenderedShard
+from fsp_ray.stages.results import DrawnVideo, PlannedVideo, RenderedShard
 from fsp_ray.stages.staging import Staging
 from fsp_ray.swap import MeshSwapper, SwapSettings
 from fsp_ray.swap.choosing import FaceChooser as JudgedChooser
@@ -52,20 +55,15 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """One shard to analyse or render."""
+    """One shard to analyse or render.
+
+    `rounds` counts the rounds of the audit that its video has been through.
+    """
 
     media: MediaSource
     info: VideoInfo
     shard: Shard
-
-
-@dataclass(frozen=True, slots=True)
-class FinishTask:
-    """One video, all of whose shards are rendered."""
-
-    planned: PlannedVideo
-    persons: tuple[Person, ...]
-    rendered: tuple[RenderedShard, ...]
+    rounds: int = 0
 
 
 def _guarded(video_id: str, work: Callable[[], object]) -> RayRow:
@@ -125,46 +123,86 @@ def resolve_row(row: RayRow, context: RunContext) -> RayRow:
 
 
 class Renderer:
-    """Actor: renders shard after shard."""
+    """Actor: renders shard after shard, and audits what it rendered."""
 
     def __init__(self, context: RunContext) -> None:
         cv2.setNumThreads(1)
         self._context = context
         self._swapper = MeshSwapper(SwapSettings.for_privacy(context.settings.privacy))
+        self._models: Models = load_models(context.settings.pack, threads=1)
 
     def __call__(self, row: RayRow) -> RayRow:
-        """Render one shard."""
+        """Render and audit one shard."""
         task: ShardTask = from_row(row)
-        video_id = task.shard.video_id
-        return _guarded(
-            video_id,
-            lambda: render_shard(
-                task.media,
-                task.info,
-                task.shard,
-                self._context.video_staging(video_id),
-                settings=self._context.settings,
-                swapper=self._swapper,
-            ),
+        return _guarded(task.shard.video_id, lambda: self._render(task))
+
+    def _render(self, task: ShardTask) -> RenderedShard:
+        media, info, shard, rounds = task.media, task.info, task.shard, task.rounds
+        staging, settings = self._context.video_staging(shard.video_id), self._context.settings
+        rendered = render_shard(
+            media, info, shard, staging, settings=settings, swapper=self._swapper, rounds=rounds
         )
+        audited = audit_shard(
+            media, info, shard, staging, models=self._models, settings=settings, rounds=rounds
+        )
+        return replace(rendered, seconds={**rendered.seconds, **audited.seconds})
+
+
+def judge_row(row: RayRow, context: RunContext) -> RayRow:
+    """Judge one video by the audit of its shards."""
+    drawn: DrawnVideo = from_row(row)
+    video_id = drawn.planned.info.video_id
+    staging = context.video_staging(video_id)
+    return _guarded(
+        video_id,
+        lambda: judge_video(
+            drawn,
+            staging,
+            settings=context.settings,
+            auditor=_auditor(context.settings.pack),
+            choose_again=_choose_again(drawn.planned, staging, context),
+        ),
+    )
 
 
 def finish_row(row: RayRow, context: RunContext) -> RayRow:
-    """Join, verify and publish one video."""
-    task: FinishTask = from_row(row)
-    video_id = task.planned.info.video_id
+    """Join, verify and publish one video, or quarantine it."""
+    drawn: DrawnVideo = from_row(row)
+    video_id = drawn.planned.info.video_id
     return _guarded(
         video_id,
         lambda: finish_video(
-            task.planned,
-            task.persons,
-            task.rendered,
+            drawn,
             context.video_staging(video_id),
             settings=context.settings,
             run_id=context.run_id,
+            auditor=_auditor(context.settings.pack),
             publish=Lake.open(context.lake).publish,
         ),
     )
+
+
+def _choose_again(
+    planned: PlannedVideo, staging: Staging, context: RunContext
+) -> ChooseAgain | None:
+    settings = context.settings
+    if settings.replace != "synthetic":
+        return None
+    return lambda rejected: choose_again(
+        planned,
+        staging,
+        rejected,
+        _chooser(settings.pack, settings.privacy),
+        context.secret,
+        max_attempts=settings.audit_retries,
+    )
+
+
+def _auditor(pack: str) -> Auditor:
+    """Who judges, by name and version."""
+    entry = next(model for model in show_pack(pack).models if "auditor" in model.roles)
+    threshold = _models(pack).auditor.match_distance(FALSE_ACCEPT_RATE)
+    return Auditor(f"{entry.name} ({entry.wheel} {entry.wheel_version})", threshold)
 
 
 @cache

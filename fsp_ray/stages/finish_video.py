@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from hashlib import file_digest
 from pathlib import Path
+from typing import Final
 
+from fsp_ray.audit import Auditor
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.face_types import Person
-from fsp_ray.stages.results import PlannedVideo, RenderedShard, VideoResult
+from fsp_ray.stages.audit_findings import load_judgement
+from fsp_ray.stages.audit_rows import audit_counts, audit_rows, person_audits
+from fsp_ray.stages.results import DrawnVideo, PlannedVideo, RenderedShard, Row, VideoResult
 from fsp_ray.stages.rows import persons_rows, tracks_rows, video_row
 from fsp_ray.stages.staging import Staging, segment_name
 from fsp_ray.stages.timing import Stopwatch
@@ -19,6 +24,8 @@ from fsp_ray.video import mux, verify
 Publish = Callable[[Path, str], str]
 """Move a local file to its place in the lake, atomically: (file, source path) -> its URI."""
 
+PUBLISHED_NAME: Final = "published.mp4"
+
 # Marks what comes out as synthetic media, for players and for whoever finds the file elsewhere.
 MARKING = {
     "comment": "Faces replaced by synthetic ones (fsp_ray). AI-generated content: yes.",
@@ -26,30 +33,85 @@ MARKING = {
 
 
 def finish_video(
-    planned: PlannedVideo,
-    persons: Sequence[Person],
-    rendered: Sequence[RenderedShard],
+    drawn: DrawnVideo,
     staging: Staging,
     *,
     settings: RunSettings,
     run_id: str,
+    auditor: Auditor,
     publish: Publish,
 ) -> VideoResult:
-    """Join, verify and publish one video.
+    """Join, verify and publish one video that passed the audit; quarantine one that did not.
+
+    Args:
+        drawn: the video, judged at least once.
+        staging: holds segments, findings and judgements.
+        settings, run_id: of the run.
+        auditor: who looked.
+        publish: puts it into the lake.
 
     Raises:
-        VideoError: a segment is missing, frames are, or the joined file is not what it must be.
+        VideoError: a segment is missing, frames are, the audit is not through, or the joined file
+            is not what it must be.
         LakeError: it could not be published.
     """
     watch = Stopwatch()
+    planned, persons = drawn.planned, drawn.persons
     if planned.source.has_changed():
         raise VideoError(
             FailureReason.CHANGED,
             f"{planned.source.path} was written to while it was being done.",
             advice="Run again once it is complete.",
         )
-    ordered = _in_order(planned, rendered)
-    with staging.writing("published.mp4") as path:
+    judgement = load_judgement(staging, drawn.rounds)
+    if drawn.rounds < 1 or judgement.again:
+        raise VideoError(
+            FailureReason.VERIFY,
+            f"The audit of {planned.source.path} is not through.",
+            advice="Run again: only this video is done again.",
+        )
+    audits = person_audits(planned, persons, staging, judgement, auditor)
+    result = VideoResult(
+        planned.source,
+        status="quarantined",
+        reason=judgement.reason,
+        video=video_row(
+            planned.source, settings, run_id, status="quarantined", reason=judgement.reason
+        ),
+        audit=audit_rows(audits, planned.info.video_id, run_id, auditor),
+        audited=audit_counts(audits, judgement, planned.info.num_frames, auditor),
+    )
+    if judgement.reason:
+        return replace(result, seconds=watch.seconds())
+    ordered = _in_order(planned, drawn.rendered)
+    _make(planned, ordered, staging, settings, watch)
+    path = staging.reading(PUBLISHED_NAME)
+    with path.open("rb") as file:
+        sha256 = file_digest(file, "sha256").hexdigest()
+    with watch.part("publish"):
+        uri = publish(path, planned.source.path)
+    row = video_row(planned.source, settings, run_id, status="published", reason="")
+    row |= _published_columns(planned, persons, ordered, settings)
+    row |= {"published_uri": uri, "sha256": sha256}
+    return replace(
+        result,
+        status="published",
+        video=row,
+        persons=persons_rows(planned.info, persons, ordered, run_id),
+        tracks=tracks_rows(planned.info, ordered, run_id),
+        seconds=watch.seconds(),
+    )
+
+
+def _make(
+    planned: PlannedVideo,
+    ordered: Sequence[RenderedShard],
+    staging: Staging,
+    settings: RunSettings,
+    watch: Stopwatch,
+) -> None:
+    """Join the segments and the sound, and read the file back."""
+    with staging.writing(PUBLISHED_NAME) as path:
         with watch.part("mux"):
             segments = [staging.reading(segment_name(shard.shard_id)) for shard in ordered]
             mux(
@@ -62,29 +124,28 @@ def finish_video(
             )
         with watch.part("verify"):
             verify(path, planned.source.media, planned.info, audio=settings.audio)
-        with path.open("rb") as file:
-            sha256 = file_digest(file, "sha256").hexdigest()
-    with watch.part("publish"):
-        uri = publish(staging.reading("published.mp4"), planned.source.path)
-    tracks = tracks_rows(planned.info, ordered, run_id)
-    person_rows = persons_rows(planned.info, persons, ordered, run_id)
+
+
+def _published_columns(
+    planned: PlannedVideo,
+    persons: Sequence[Person],
+    ordered: Sequence[RenderedShard],
+    settings: RunSettings,
+) -> Row:
+    info = planned.info
     bridged = sum(shard.bridged_faces for shard in ordered)
-    row = video_row(planned.source, settings, run_id, status="published", reason="")
-    row |= {
-        "published_uri": uri,
-        "sha256": sha256,
-        "recorded_on": _day(planned.info.recorded_on),
-        "duration_s": planned.info.duration_s,
-        "num_frames": planned.info.num_frames,
-        "width": planned.info.width,
-        "height": planned.info.height,
-        "frame_rate": float(planned.info.frame_rate),
-        "has_audio": planned.info.has_audio and settings.audio == "keep",
+    return {
+        "recorded_on": _day(info.recorded_on),
+        "duration_s": info.duration_s,
+        "num_frames": info.num_frames,
+        "width": info.width,
+        "height": info.height,
+        "frame_rate": float(info.frame_rate),
+        "has_audio": info.has_audio and settings.audio == "keep",
         "num_persons": len(persons),
         "num_faces": sum(t.num_frames for s in ordered for t in s.tracks) + bridged,
         "covered_faces": sum(t.covered_frames for s in ordered for t in s.tracks) + bridged,
     }
-    return VideoResult(planned.source, "published", "", row, person_rows, tracks, watch.seconds())
 
 
 def _in_order(planned: PlannedVideo, rendered: Sequence[RenderedShard]) -> list[RenderedShard]:

@@ -9,20 +9,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fsp_ray.audit import Patch
 from fsp_ray.core.config import RunSettings
-from fsp_ray.core.face_types import F32, INTERPOLATED, U8, SourceFace, SyntheticFace, Track
+from fsp_ray.core.face_types import F32, INTERPOLATED, U8, Track
 from fsp_ray.core.protocols import FaceSwapper, MediaSource, SwapSession
 from fsp_ray.core.video_types import Shard, VideoInfo
-from fsp_ray.faces import SWAP, replacement_modes, smooth_track
-from fsp_ray.stages.archive import load_faces, load_tracks
+from fsp_ray.faces import SWAP
 from fsp_ray.stages.bridges import Bridge
 from fsp_ray.stages.results import RenderedShard, TrackCounts
-from fsp_ray.stages.staging import PLAN_NAME, Staging, segment_name, tracks_name
+from fsp_ray.stages.shard_plan import PlannedTrack, ShardPlan, load_shard_plan
+from fsp_ray.stages.staging import Staging, segment_name
 from fsp_ray.stages.timing import Stopwatch
 from fsp_ray.swap.cover import cover
 from fsp_ray.video import SegmentWriter, decode, prefetch
-
-Pairs = dict[str, tuple[SyntheticFace, SourceFace]]
 
 
 @dataclass(slots=True)
@@ -74,6 +73,7 @@ class _Scene:
 
     parts: Sequence[_Part]
     bridges: Sequence[Bridge]
+    patches: Sequence[Patch] = ()
     entries: defaultdict[int, list[tuple[_Part, int]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -95,6 +95,9 @@ class _Scene:
                 self.bridged += 1
         for part, entry in self.entries.get(pts, ()):
             part.draw(rgb, entry)
+        for patch in self.patches:  # over everything: what is below was seen to leak
+            if patch.covers(pts):
+                cover(rgb, patch.box, None, style="solid" if patch.solid else "mosaic")
 
 
 def render_shard(
@@ -105,15 +108,19 @@ def render_shard(
     *,
     settings: RunSettings,
     swapper: FaceSwapper,
+    rounds: int = 0,
 ) -> RenderedShard:
     """Render one shard; the segment is staged.
+
+    Args:
+        rounds: rounds of the audit that this video has been through.
 
     Raises:
         VideoError: the shard can't be decoded or encoded, or a staged file is missing.
     """
     watch = Stopwatch()
     with watch.part("prepare"):
-        scene = _scene(shard, staging, swapper)
+        scene = _scene(load_shard_plan(shard, staging, rounds=rounds), swapper)
     num_frames = 0
     with staging.writing(segment_name(shard.shard_id)) as path, ExitStack() as encoding:
         writer = SegmentWriter(path, info, crf=settings.crf, preset=settings.preset)
@@ -138,27 +145,14 @@ def render_shard(
     )
 
 
-def _scene(shard: Shard, staging: Staging, swapper: FaceSwapper) -> _Scene:
-    tracks = load_tracks(staging.reading(tracks_name(shard.shard_id)))
-    plan = staging.reading(PLAN_NAME)
-    _, header = load_faces(plan, set())
-    owners: dict[str, str] = header["owners"]
-    pairs, _ = load_faces(plan, {owners[track.track_id] for track in tracks})
-    parts = [_part(track, owners[track.track_id], pairs, swapper) for track in tracks]
-    bridges = [
-        Bridge.from_dict(values)
-        for of_person in header["bridges"].values()
-        for values in of_person
-        if values["before_pts"] > shard.start_pts and values["after_pts"] < shard.stop_pts
-    ]
-    return _Scene(parts, bridges)
+def _scene(plan: ShardPlan, swapper: FaceSwapper) -> _Scene:
+    parts = [_part(planned, swapper) for planned in plan.tracks]
+    return _Scene(parts, plan.bridges, plan.patches)
 
 
-def _part(track: Track, person_id: str, pairs: Pairs, swapper: FaceSwapper) -> _Part:
-    pair = pairs.get(person_id)
-    session = swapper.session(*pair) if pair else None
-    smooth = smooth_track(track)
-    return _Part(smooth, person_id, replacement_modes(smooth), session)
+def _part(planned: PlannedTrack, swapper: FaceSwapper) -> _Part:
+    session = swapper.session(*planned.pair) if planned.pair else None
+    return _Part(planned.track, planned.person_id, planned.modes, session)
 
 
 def _side_px(xyxy: F32) -> np.float32:

@@ -77,6 +77,77 @@ class RenderedShard:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnVideo:
+    """A video all of whose shards are rendered and audited.
+
+    Attributes:
+        planned, persons: the video, and who is in it.
+        rendered: its shards, as they were rendered last.
+        rounds: how often the audit has judged it.
+    """
+
+    planned: PlannedVideo
+    persons: tuple[Person, ...]
+    rendered: tuple[RenderedShard, ...]
+    rounds: int = 0
+
+    @property
+    def video_id(self) -> str:
+        """Of the video."""
+        return self.planned.info.video_id
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedShard:
+    """That a rendered shard was audited; the findings themselves are staged.
+
+    `searched_frames` counts the source frames that the detectors searched for faces.
+    """
+
+    shard_id: str
+    video_id: str
+    searched_frames: int
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedVideo:
+    """What a round of the audit led to; the judgement itself is staged.
+
+    Attributes:
+        rounds: rounds that the video has been through, this one included.
+        again: ids of the shards to be rendered again; none if the audit is through.
+    """
+
+    video_id: str
+    rounds: int
+    again: frozenset[str]
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCounts:
+    """A video's audit in numbers, for the run's summary.
+
+    Attributes:
+        passed, retried, covered, quarantined: persons; those retried are among the passed.
+        frames: frames that were compared or searched.
+        patches: covers over faces that no track had.
+        closest: smallest distance of any published face, None if there is none.
+        threshold: distance under which the auditor says same.
+    """
+
+    passed: int = 0
+    retried: int = 0
+    covered: int = 0
+    quarantined: int = 0
+    frames: int = 0
+    patches: int = 0
+    closest: float | None = None
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class VideoResult:
     """How a source video ended: its row in `videos`, and its rows in the other tables."""
 
@@ -86,6 +157,8 @@ class VideoResult:
     video: Row
     persons: tuple[Row, ...] = ()
     tracks: tuple[Row, ...] = ()
+    audit: tuple[Row, ...] = ()
+    audited: AuditCounts = AuditCounts()
     seconds: Seconds = field(default_factory=dict[str, float])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fsp_ray.video.container import open_media
 from fsp_ray.video.decode import decode
 from fsp_ray.video.mux import mux
+from fsp_ray.video.played import play_segment
 from fsp_ray.video.prefetch import prefetch
 from fsp_ray.video.probe import probe
 from fsp_ray.video.segment import SegmentWriter
@@ -17,6 +18,7 @@ __all__ = [
     "mux",
     "open_media",
     "plan_shards",
+    "play_segment",
     "prefetch",
     "probe",
     "verify",

@@ -20,17 +20,19 @@ from fsp_ray.raydata import wave as module
 from fsp_ray.raydata.wave import LOST, Wave
 from fsp_ray.raydata.workers import (
     Analyser,
-    FinishTask,
     Renderer,
     RunContext,
     ShardTask,
     finish_row,
+    judge_row,
     plan_row,
     resolve_row,
 )
 from fsp_ray.stages.results import (
     AnalysedShard,
+    DrawnVideo,
     Failure,
+    JudgedVideo,
     PlannedVideo,
     RenderedShard,
     ResolvedVideo,
@@ -38,7 +40,7 @@ from fsp_ray.stages.results import (
 )
 
 CONTEXT = RunContext("r", "/lake", "/staging", RunSettings(), b"secret")
-STEPS = ("plan", "analyse", "resolve", "render", "finish")
+STEPS = ("plan", "analyse", "resolve", "render", "judge", "finish")
 SHARDS, FRAMES = 3, 10
 
 
@@ -70,9 +72,15 @@ def planned(of: SourceVideo) -> PlannedVideo:
 
 class FakeRay:
     """Runs a wave's steps here. `spoilt` names (step, video, shard) and what becomes of them:
-    a reason, or None for a row that a dying worker took with it."""
+    a reason, or None for a row that a dying worker took with it; `again`, by video, the shards
+    that each round of the audit sends back."""
 
-    def __init__(self, spoilt: dict[tuple[str, str, int], str | None] | None = None) -> None:
+    def __init__(
+        self,
+        spoilt: dict[tuple[str, str, int], str | None] | None = None,
+        again: dict[str, Sequence[Sequence[int]]] | None = None,
+    ) -> None:
+        self.again = again or {}
         self.spoilt = {
             (s, ids.video_id(f"{v}.mp4"), n): w for (s, v, n), w in (spoilt or {}).items()
         }
@@ -82,6 +90,7 @@ class FakeRay:
             Analyser: ("analyse", self._analysed),
             resolve_row: ("resolve", self._resolved),
             Renderer: ("render", self._rendered),
+            judge_row: ("judge", self._judged),
             finish_row: ("finish", self._finished),
         }
 
@@ -110,20 +119,34 @@ class FakeRay:
     @staticmethod
     def _rendered(task: ShardTask) -> RenderedShard:
         shard = task.shard
-        return RenderedShard(shard.shard_id, shard.video_id, shard.index, FRAMES, (), 0, {})
+        # Bridged faces tell the rounds apart.
+        return RenderedShard(
+            shard.shard_id, shard.video_id, shard.index, FRAMES, (), task.rounds, {}
+        )
+
+    def _judged(self, drawn: DrawnVideo) -> JudgedVideo:
+        assert sorted(shard.index for shard in drawn.rendered) == list(range(SHARDS))
+        again = self.again.get(drawn.planned.source.path[0], ())
+        shards = again[drawn.rounds] if drawn.rounds < len(again) else ()
+        sent_back = frozenset(ids.shard_id(drawn.video_id, index) for index in shards)
+        return JudgedVideo(drawn.video_id, drawn.rounds + 1, sent_back, {"judge": 0.0625})
 
     @staticmethod
-    def _finished(task: FinishTask) -> VideoResult:
+    def _finished(task: DrawnVideo) -> VideoResult:
         assert len(task.rendered) == SHARDS
+        assert task.rounds > 0
         assert [p.video_id for p in task.persons] == [task.planned.info.video_id]
-        return VideoResult(task.planned.source, "published", "", {}, seconds={"mux": 0.125})
+        drawn_in = {str(shard.index): shard.bridged_faces for shard in task.rendered}
+        return VideoResult(
+            task.planned.source, "published", "", {"rounds": drawn_in}, seconds={"mux": 0.125}
+        )
 
 
 def _place(item: Any) -> tuple[str, int]:
     if isinstance(item, ShardTask):
         return item.shard.video_id, item.shard.index
-    if isinstance(item, FinishTask):
-        return item.planned.info.video_id, 0
+    if isinstance(item, DrawnVideo):
+        return item.video_id, 0
     return (item if isinstance(item, SourceVideo) else item.source).video_id, 0
 
 
@@ -147,7 +170,7 @@ def test_when_all_goes_well_everything_is_published_in_order() -> None:
         (f"{name}.mp4", "published") for name in "abc"
     ]
     assert reported == [("analyse", 1, FRAMES)] * 9 + [("render", 1, FRAMES)] * 9
-    assert wave.seconds == {"track": 4.5, "resolve": 0.75, "mux": 0.375}
+    assert wave.seconds == {"track": 4.5, "resolve": 0.75, "judge": 0.1875, "mux": 0.375}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -210,6 +233,43 @@ def test_every_video_has_one_result_whatever_dies(
     for phase in ("analyse", "render"):
         frames = sum(f for p, _, f in reported if p == phase)
         assert FRAMES * SHARDS * (4 - len(hit)) <= frames <= FRAMES * SHARDS * 4
+
+
+def test_what_the_audit_sends_back_is_drawn_again_and_nothing_else() -> None:
+    ray = FakeRay(again={"b": [[1], [0, 1]]})
+    results, reported, _ = _run(ray, "abc")
+    assert [r.status for r in results] == ["published"] * 3
+    assert results[0].video["rounds"] == {"0": 0, "1": 0, "2": 0}
+    assert results[1].video["rounds"] == {"0": 2, "1": 2, "2": 0}
+    of_b = [index for video, index in ray.done["render"] if video == ids.video_id("b.mp4")]
+    assert sorted(of_b) == [0, 0, 1, 1, 1, 2]
+    assert len(ray.done["judge"]) == 3 + 1 + 1
+    assert len(ray.done["finish"]) == 3
+    assert reported.count(("render", 1, FRAMES)) == 9  # frames are counted once
+
+
+class DeadlyRay(FakeRay):
+    """Loses one shard, or one judgement, in the second round."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(again={"b": [[1]]})
+        self.step = step
+
+    def run(self, items: Sequence[Any], work: Any, context: RunContext, **_: Any) -> Iterator[Any]:
+        step, do = self.steps[work]
+        for item in items:
+            self.done[step].append(_place(item))
+            if not (step == self.step and getattr(item, "rounds", 0) == 1):
+                yield do(item)
+
+
+@pytest.mark.parametrize("step", ["render", "judge"])
+def test_a_worker_lost_in_a_later_round_fails_its_video_alone(step: str) -> None:
+    ray = DeadlyRay(step)
+    results, _, _ = _run(ray, "abc")
+    assert [r.status for r in results] == ["published", "failed", "published"]
+    assert results[1].reason == LOST
+    assert ids.video_id("b.mp4") not in {video for video, _ in ray.done["finish"]}
 
 
 def test_long_shards_are_begun_first() -> None:

@@ -18,8 +18,9 @@ from fsp_ray.core.face_types import Person
 from fsp_ray.lake import Lake
 from fsp_ray.stages.bridges import Bridge
 from fsp_ray.stages.finish_video import finish_video
-from fsp_ray.stages.results import RenderedShard, VideoResult
+from fsp_ray.stages.results import DrawnVideo, RenderedShard, VideoResult
 from fsp_ray.stages.staging import segment_name
+from tests.fakes.audits import AUDITOR, audit, judge
 from tests.fakes.media import Clip
 from tests.fakes.shards import PaintSwapper, Staged, meshed_track, stage_clip
 
@@ -59,14 +60,17 @@ class Rendered:
 
     def finish(self, settings: RunSettings = SETTINGS) -> VideoResult:
         return finish_video(
-            self.clip.planned,
-            [PERSON],
-            self.shards,
+            self.drawn,
             self.clip.staging,
             settings=settings,
             run_id="r",
+            auditor=AUDITOR,
             publish=self.shelf.publish,
         )
+
+    @property
+    def drawn(self) -> DrawnVideo:
+        return DrawnVideo(self.clip.planned, (PERSON,), tuple(self.shards), rounds=1)
 
     def segment(self, index: int) -> Path:
         return self.clip.staging.reading(segment_name(self.shards[index].shard_id))
@@ -82,6 +86,9 @@ def rendered(tmp_path: Path) -> Rendered:
     box = (40.0, 40.0, 80.0, 80.0)
     clip.plan(OWNERS, bridges={"p": [Bridge(clip.pts[9], clip.pts[14], box, box)]})
     shards = [clip.render(PaintSwapper(), index) for index in range(4)]
+    for index in range(4):
+        audit(clip, index=index)
+    assert judge(clip, [PERSON]).again == frozenset()
     (tmp_path / "shelf").mkdir()
     return Rendered(clip, shards, Shelf(tmp_path / "shelf"))
 
@@ -127,15 +134,16 @@ def test_the_rows_fit_the_lake(rendered: Rendered, tmp_path: Path) -> None:
     planned = rendered.clip.planned
     person = replace(PERSON, video_id=planned.info.video_id)
     result = finish_video(
-        planned,
-        [person],
-        rendered.shards,
+        replace(rendered.drawn, persons=(person,)),
         rendered.clip.staging,
         settings=SETTINGS,
         run_id="r",
+        auditor=AUDITOR,
         publish=lake.publish,
     )
-    lake.commit(videos=[result.video], persons=result.persons, tracks=result.tracks)
+    lake.commit(
+        videos=[result.video], persons=result.persons, tracks=result.tracks, audit=result.audit
+    )
     (row,) = lake.query("select published_uri, sha256 from videos").to_pylist()
     there = Path(row["published_uri"])
     assert there == tmp_path / "lake" / "videos" / "a.mp4"

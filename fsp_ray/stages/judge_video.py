@@ -1,0 +1,208 @@
+"""JUDGE: what the audit's findings mean for a video, and what is to be done about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from fsp_ray.audit import Auditor, Findings, Leak, Verdict, centroid, compare, judge, patch
+from fsp_ray.core.config import RunSettings
+from fsp_ray.core.errors import FailureReason
+from fsp_ray.core.face_types import Person
+from fsp_ray.core.video_types import VideoInfo
+from fsp_ray.stages.audit_findings import (
+    Judgement,
+    Looks,
+    ShardFindings,
+    findings_name,
+    load_findings,
+    load_judgement,
+    save_gallery,
+    save_judgement,
+)
+from fsp_ray.stages.results import DrawnVideo, JudgedVideo, PlannedVideo
+from fsp_ray.stages.staging import Staging
+from fsp_ray.stages.timing import Stopwatch
+
+ChooseAgain = Callable[[Mapping[str, int]], object]
+"""Stage another face for some persons, each for the n-th time: attempts by person_id."""
+
+# Distances of all looks to all looks: enough to judge an hour by.
+MAX_LOOKS: Final = 64
+# After the last retry comes the cover, then a patch where it leaks, then a solid one.
+_LAST_RESORTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AuditedVideo:
+    """The findings on all shards of a video. Biometric: memory only.
+
+    Attributes:
+        shards: what was found, by shard_id.
+        findings: of each person, by person_id.
+        looks: of each person, at most MAX_LOOKS, spread over the video.
+    """
+
+    shards: Mapping[str, ShardFindings]
+    findings: Mapping[str, Findings]
+    looks: Mapping[str, Looks]
+
+    @property
+    def leaks(self) -> tuple[Leak, ...]:
+        """Faces of the source that show in any shard."""
+        return tuple(leak for found in self.shards.values() for leak in found.leaks)
+
+
+def judge_video(
+    drawn: DrawnVideo,
+    staging: Staging,
+    *,
+    settings: RunSettings,
+    auditor: Auditor,
+    choose_again: ChooseAgain | None,
+) -> JudgedVideo:
+    """Judge a video after a round of rendering and auditing; the judgement is staged.
+
+    Persons that the auditor recognises, or whose face does not hold, get another face while there
+    are retries left, and then the cover; other faces that show are patched. What still shows
+    through a solid patch, or after the last round, quarantines the video.
+
+    Args:
+        drawn: the video; all of its shards are rendered and audited.
+        staging: holds the findings and the earlier judgements.
+        auditor: who looked.
+        choose_again: stages other faces; None where there are none to choose from. The same
+            attempts give the same faces: a lost worker's round is judged again.
+
+    Raises:
+        VideoError: a staged file is missing.
+    """
+    watch = Stopwatch()
+    planned, rounds = drawn.planned, drawn.rounds
+    with watch.part("judge"):
+        before = load_judgement(staging, rounds)
+        audited = load_audited(planned, drawn.persons, staging, auditor)
+        retried, covered = _verdicts(audited, before, settings, can_retry=choose_again is not None)
+        now = _decide(planned, audited, before, retried, covered)
+        if now.again and rounds >= settings.audit_retries + _LAST_RESORTS:
+            now = replace(now, again=(), reason=_shows(audited.leaks, planned.info))
+    if choose_again is not None and retried and now.again:
+        with watch.part("generate"):
+            choose_again(retried)
+    save_gallery(
+        staging, {p: centroid(seen.source) for p, seen in audited.looks.items() if len(seen)}
+    )
+    save_judgement(staging, rounds + 1, now)
+    return JudgedVideo(planned.info.video_id, rounds + 1, frozenset(now.again), watch.seconds())
+
+
+def load_audited(
+    planned: PlannedVideo, persons: Sequence[Person], staging: Staging, auditor: Auditor
+) -> AuditedVideo:
+    """Read the findings on a video, and sum them up by person.
+
+    Raises:
+        VideoError: a staged file is missing.
+    """
+    shards = {
+        shard.shard_id: load_findings(staging.reading(findings_name(shard.shard_id)))
+        for shard in planned.shards
+    }
+    looks = {p.person_id: _looks(p.person_id, tuple(shards.values())) for p in persons}
+    findings = {
+        person: _findings(person, shards, seen, auditor.threshold) for person, seen in looks.items()
+    }
+    return AuditedVideo(shards, findings, looks)
+
+
+def _looks(person_id: str, shards: Sequence[ShardFindings]) -> Looks:
+    parts = [
+        _chosen(found.looks, found.looks.person == found.persons.index(person_id))
+        for found in shards
+        if person_id in found.persons
+    ]
+    names = Looks.__dataclass_fields__
+    looks = Looks(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+    if len(looks) <= MAX_LOOKS:
+        return looks
+    return _chosen(looks, np.linspace(0, len(looks) - 1, MAX_LOOKS).round().astype(int))
+
+
+def _chosen(looks: Looks, index: np.ndarray[tuple[int], np.dtype[np.generic]]) -> Looks:
+    return Looks(**{name: getattr(looks, name)[index] for name in Looks.__dataclass_fields__})
+
+
+def _findings(
+    person_id: str, shards: Mapping[str, ShardFindings], looks: Looks, threshold: float
+) -> Findings:
+    counts = np.zeros(3, np.int64)
+    for found in shards.values():
+        if person_id in found.persons:
+            place = found.persons.index(person_id)
+            counts += (found.frames[place], found.swapped[place], found.leaked[place])
+    frames, swapped, leaked = counts.tolist()
+    closeness = compare(looks.source, looks.published, threshold=threshold) if len(looks) else None
+    return Findings(frames, leaked, swapped > 0, closeness)
+
+
+def _verdicts(
+    audited: AuditedVideo, before: Judgement, settings: RunSettings, *, can_retry: bool
+) -> tuple[dict[str, int], frozenset[str]]:
+    """Return who gets another face, for which time, and who is covered from now on."""
+    retried: dict[str, int] = {}
+    covered: set[str] = set()
+    for person_id, findings in audited.findings.items():
+        attempts = before.attempts.get(person_id, 0)
+        retries = settings.audit_retries if can_retry else 0
+        verdict = judge(findings, attempts=attempts, max_retries=retries)
+        if verdict is Verdict.RETRY:
+            retried[person_id] = attempts + 1
+        elif verdict is Verdict.COVER and findings.swapped:
+            covered.add(person_id)
+    return retried, frozenset(covered)
+
+
+def _decide(
+    planned: PlannedVideo,
+    audited: AuditedVideo,
+    before: Judgement,
+    retried: Mapping[str, int],
+    covered: frozenset[str],
+) -> Judgement:
+    changed = covered | retried.keys()
+    # What shows of a person who is drawn anew is seen again in the next round.
+    leaks = [leak for leak in audited.leaks if leak.person_id not in changed]
+    patching = patch(leaks, before.patches)
+    again = tuple(
+        shard.shard_id
+        for shard in planned.shards
+        if changed & set(audited.shards[shard.shard_id].persons)
+        or any(
+            p.last_pts >= shard.start_pts and p.first_pts < shard.stop_pts for p in patching.patches
+        )
+    )
+    hopeless = bool(patching.hopeless)
+    return Judgement(
+        attempts={**before.attempts, **retried},
+        covered=before.covered | covered,
+        patches=before.patches + patching.patches,
+        again=() if hopeless else again,
+        reason=_shows(patching.hopeless, planned.info) if hopeless else "",
+    )
+
+
+def _shows(leaks: Sequence[Leak], info: VideoInfo) -> str:
+    if not leaks:
+        return (
+            f"{FailureReason.UNCOVERED}: The audit did not come to an end. "
+            "Run again with another --audit-retries, or leave the video out."
+        )
+    seconds = info.seconds(min(leak.pts for leak in leaks))
+    frames = len({leak.pts for leak in leaks})
+    return (
+        f"{FailureReason.UNCOVERED}: In {frames} frames, the first at {seconds:.2f} s, a face "
+        "still shows after it was covered. Look at the source there; leave it out, or cut it."
+    )
