@@ -43,12 +43,14 @@ class FacesRequest:
         reference_limit: faces that set the thresholds at most; every pair of them is used.
         seed: chooses them, and stands in for two runs' secrets.
         linking: names of the conditions that are also run a second time, on mirrored pictures.
+        linking_limit: faces that this is done for at most: it doubles their time.
     """
 
     limit: int = 200
     reference_limit: int = 500
     seed: int = 0
     linking: frozenset[str] = frozenset({"cover", "synthetic"})
+    linking_limit: int = 80
 
 
 def evaluate_faces(
@@ -77,7 +79,14 @@ def evaluate_faces(
     """
     chosen = spread(split(files)[0], request.limit, np.random.default_rng(request.seed))
     panel = Panel(models, judges)
-    sitting = Sitting(panel, models, conditions, seed=request.seed, twice=request.linking)
+    sitting = Sitting(
+        panel,
+        models,
+        conditions,
+        seed=request.seed,
+        twice=request.linking,
+        twice_limit=request.linking_limit,
+    )
     _each(chosen, sitting.add, tell, "faces judged")
     if not len(sitting):
         raise SourceError("No face was found in any of the portraits to judge.")

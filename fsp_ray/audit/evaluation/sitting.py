@@ -39,6 +39,7 @@ class Sitting:
         conditions: what is compared, by name.
         seed: stands in for the secrets of both runs.
         twice: names of the conditions that are run a second time, on the mirrored picture.
+        twice_limit: for so many faces.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Sitting:
         *,
         seed: int,
         twice: Collection[str] = (),
+        twice_limit: int = 0,
     ) -> None:
         self._panel, self._models, self._conditions, self._seed = panel, models, conditions, seed
+        self._twice_limit = twice_limit
         self._labels: list[LabelledFile] = []
         self._face_px: list[float] = []
         self._before: list[Reading] = []
@@ -69,7 +72,8 @@ class Sitting:
         before = self._panel.read(portrait.rgb, portrait.landmarks)
         for name, replacer in self._conditions.items():
             self._do(self._first[name], row, portrait, replacer, run=0, before=before)
-        if self._second and (mirrored := portrait.mirrored(self._models)):
+        again = self._second and row < self._twice_limit
+        if again and (mirrored := portrait.mirrored(self._models)):
             for name, kept in self._second.items():
                 self._do(kept, row, mirrored, self._conditions[name], run=1, before=None)
         self._labels.append(file)

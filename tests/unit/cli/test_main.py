@@ -26,6 +26,7 @@ COMMANDS = [
     ("packs", "verify"),
     ("faces", "build"),
     ("doctor",),
+    ("evaluate",),
     ("look",),
 ]
 HEAVY = ("ray", "torch", "onnxruntime", "onnx", "cv2", "av", "pyarrow", "duckdb", "pandas")

@@ -1,0 +1,213 @@
+"""Labelled faces under all conditions, and what the command line makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fsp_ray.audit.evaluation import (
+    Chosen,
+    Covered,
+    FacesRequest,
+    Generated,
+    Replaced,
+    Synthetic,
+    Unchanged,
+    as_markdown,
+    evaluate_faces,
+    labelled_files,
+    reference_of,
+    split,
+)
+from fsp_ray.audit.evaluation.results import Evaluation
+from fsp_ray.cli.main import run
+from fsp_ray.core.errors import SettingsError, SourceError
+from fsp_ray.report.evaluation import EvaluationRequest, conditions, evaluate, load_judges
+from fsp_ray.swap import MeshSwapper
+from fsp_ray.synthesis import BankGenerator, FaceBank
+
+UTKFACE = Path(__file__).parents[4].parent / "shared" / "data" / "utkface"
+
+
+def _quiet(line: str) -> None:
+    pass
+
+
+class Stamped:
+    """Marks the picture so that a judge of marks knows who it was."""
+
+    def replace(self, portrait, rng) -> Replaced:
+        rgb = portrait.rgb.copy()
+        rgb[:4, :4] = portrait.label.digest & 255
+        return Replaced(rgb)
+
+
+class MarkJudge:
+    """A judge that took part in nothing; sees only the mark, or whose picture it is."""
+
+    dimensions = 256
+    same_person_distance = 0.5
+
+    def match_distance(self, far: float) -> float:
+        return 0.5
+
+    def embed(self, rgb, landmarks):
+        vector = np.full((len(landmarks), 256), 1e-3, np.float32)
+        vector[:, int(rgb[0, 0, 0])] = 1
+        return vector / np.linalg.norm(vector, axis=1, keepdims=True)
+
+
+def test_any_judge_may_be_handed_in(portraits: Path, models) -> None:
+    files = labelled_files(portraits)
+    judges = {"matcher": models.matcher, "mark": MarkJudge()}
+    request = FacesRequest(limit=6)
+    reference = reference_of(files, models=models, judges=judges, request=request, tell=_quiet)
+    found = evaluate_faces(
+        files,
+        models=models,
+        judges=judges,
+        conditions={"unchanged": Unchanged(), "cover": Covered(), "stamped": Stamped()},
+        reference=reference,
+        request=request,
+        tell=_quiet,
+    )
+    assert found.judged == len(split(files)[0])
+    assert found.reference == len(split(files)[1])
+    under = {one.condition: one for one in found.conditions}
+    for name, one in under.items():
+        assert {r.judge for r in one.reidentified} == {"matcher", "mark"}
+        assert (len(one.linked) == 4) == (name == "cover")
+        assert one.attacked == ()  # a handful of people teaches nothing
+    unchanged, cover = under["unchanged"], under["cover"]
+    assert unchanged.found.share == unchanged.kept.gender.share == 1
+    assert unchanged.kept.age_moved_mean_abs == 0
+    assert cover.found.hits == 0
+    assert unchanged.reidentified[0].all.rank_1.share == 1
+    assert (cover.reidentified[0].all.mean_similarity or 0) < 0.5
+    # Too few impostor pairs: no threshold, and no share that would pretend to one.
+    assert found.thresholds["matcher"]["grown"].at == {"0.01": None, "0.001": None}
+    assert unchanged.reidentified[0].all.matched["0.01"].n == 0
+
+
+def test_a_folder_of_no_faces_is_said_so(tmp_path: Path, models) -> None:
+    import cv2
+
+    for number in range(8):
+        cv2.imwrite(str(tmp_path / f"30_0_0_{number}.png"), np.zeros((90, 90, 3), np.uint8))
+    (tmp_path / "31_0_0_broken.png").write_bytes(b"no picture")
+    with pytest.raises(SourceError, match="No face was found"):
+        evaluate(EvaluationRequest(faces=tmp_path), tell=_quiet)
+
+
+def test_nothing_to_evaluate_on() -> None:
+    with pytest.raises(SourceError, match="Give --faces or --clips"):
+        evaluate(EvaluationRequest(), tell=_quiet)
+    with pytest.raises(SettingsError, match="standard or strong"):
+        EvaluationRequest(privacy="weak")
+    with pytest.raises(SettingsError, match="limit"):
+        EvaluationRequest(limit=0)
+
+
+def make_judge() -> MarkJudge:
+    return MarkJudge()
+
+
+def test_judges_are_plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+    import types
+
+    module = types.ModuleType("plugged")
+    module.make_judge = make_judge
+    monkeypatch.setitem(sys.modules, "plugged", module)
+    assert isinstance(load_judges(["mark=plugged:make_judge"])["mark"], MarkJudge)
+    for plug in ("mark", "mark=plugged", "=plugged:make_judge"):
+        with pytest.raises(SettingsError, match="NAME=MODULE:FUNCTION"):
+            load_judges([plug])
+    for plug in ("mark=nowhere:make_judge", "mark=plugged:nothing"):
+        with pytest.raises(SettingsError, match="--judge mark"):
+            load_judges([plug])
+
+
+def test_the_command(portraits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    code = run(["evaluate", "--faces", str(portraits), "--limit", "2", "-o", str(out), "--json"])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    answer = json.loads(captured.out)
+    assert json.loads((out / "evaluation.json").read_text("utf-8")) == answer
+    assert [one["condition"] for one in answer["faces"]["conditions"]] == [
+        "unchanged", "cover", "blur", "synthetic",
+    ]  # fmt: skip
+    text = (out / "evaluation.md").read_text("utf-8")
+    assert "### Attack" in text
+    assert "| synthetic | auditor | same |" in text
+    assert sorted(path.name for path in out.glob("*.png")) == [
+        "faces_ages.png", "faces_groups.png", "faces_roc.png", "faces_similarity.png",
+    ]  # fmt: skip
+    assert "faces judged" in captured.err
+    # Nothing that is written names a picture.
+    written = captured.out + captured.err + text
+    assert not any(path.stem in written for path in portraits.iterdir())
+
+
+def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "--faces", str(tmp_path)]) == 1
+    assert "holds no labelled faces" in capsys.readouterr().err
+    assert run(["evaluate", "--faces", str(tmp_path), "--privacy", "weak"]) == 2
+    assert "standard or strong" in capsys.readouterr().err
+    assert run(["evaluate"]) == 1
+    assert "--faces or --clips" in capsys.readouterr().err
+
+
+@pytest.mark.shared_data
+def test_on_labelled_faces(models) -> None:
+    if not UTKFACE.is_dir():
+        pytest.skip("../shared/data/utkface is missing")
+    files = labelled_files(UTKFACE)
+    judges = {"matcher": models.matcher, "auditor": models.auditor}
+    request = FacesRequest(limit=12, reference_limit=48, linking=frozenset())
+    swapper = MeshSwapper()
+    generated = Generated(BankGenerator(FaceBank.default()))
+    reference = reference_of(files, models=models, judges=judges, request=request, tell=_quiet)
+    found = evaluate_faces(
+        files,
+        models=models,
+        judges=judges,
+        conditions={
+            "unchanged": Unchanged(),
+            "cover": Covered(),
+            "synthetic": Synthetic(models, generated, swapper),
+        },
+        reference=reference,
+        request=request,
+        tell=_quiet,
+    )
+    under = {one.condition: one for one in found.conditions}
+    means = {name: one.reidentified[0].all.mean_similarity or 0.0 for name, one in under.items()}
+    assert means["unchanged"] > 0.99
+    assert means["cover"] < means["synthetic"] < 0.6
+    assert (under["synthetic"].found.share or 0) > 0.9
+    assert (under["cover"].found.share or 0) < 0.2
+    assert len(under["synthetic"].reidentified[0].groups["age_group"]) == 6
+    assert as_markdown(Evaluation({}, {}, 0.0, found)).count("\n### ") == 9
+
+
+def test_the_pipeline_s_own_parts_are_judged(models) -> None:
+    for privacy in ("standard", "strong"):
+        assert list(conditions(models, privacy)) == ["unchanged", "cover", "blur", "synthetic"]
+
+
+def test_a_chosen_face_is_what_the_chooser_says() -> None:
+    class Chooser:
+        def choose(self, person_id, age_years, gender, source, views, rng):
+            self.asked = (age_years, gender, source, views, rng)
+            return type("Choice", (), {"face": "the face"})
+
+    chooser: Callable = Chooser()
+    maker = Chosen(chooser)
+    assert maker.make(30.0, "female", "source", ["view"], "rng") == "the face"
+    assert chooser.asked == (30.0, "female", "source", ["view"], "rng")
