@@ -181,6 +181,16 @@ class Models(Protocol):
         ...
 
     @property
+    def hint_detector(self) -> FaceDetector:
+        """The detector with its weak finds: scores under .5 are hints, no faces by themselves."""
+        ...
+
+    @property
+    def second_detector(self) -> FaceDetector:
+        """A net of its own that errs independently of the detector, hints included."""
+        ...
+
+    @property
     def landmarker(self) -> FaceLandmarker:
         """Fits the mesh."""
         ...

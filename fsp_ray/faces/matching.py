@@ -51,6 +51,15 @@ def duplicates(xyxy: F32, max_iou: float = 0.5) -> list[tuple[int, int]]:
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
+def lies_on(xyxy: F32, known: F32) -> bool:
+    """Tell whether a box f32[4] lies on a known face, or all but within it."""
+    x1, y1 = np.maximum(known[:2], xyxy[:2])
+    x2, y2 = np.minimum(known[2:], xyxy[2:])
+    inside = max(float(x2 - x1), 0.0) * max(float(y2 - y1), 0.0)
+    area = float((xyxy[2] - xyxy[0]) * (xyxy[3] - xyxy[1]))
+    return inside > 0.8 * area or float(iou(known[None], xyxy[None])[0, 0]) > 0.5
+
+
 def _nested(xyxy: F32) -> F32:
     """Overlap of the smaller, where the two are not too unlike in size to be one face."""
     size = box_size(xyxy)

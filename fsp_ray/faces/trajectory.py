@@ -13,6 +13,7 @@ from fsp_ray.core.face_types import DETECTED, F32, INTERPOLATED, NUM_POINTS, U8,
 from fsp_ray.faces.fitting import Sighting
 from fsp_ray.faces.geometry import box_from_points, box_size, head_pose, iou, moved_sizes
 from fsp_ray.faces.plausibility import agrees_with_detection
+from fsp_ray.faces.template import Template
 
 # A dip of the net over so few frames, with the face where it was and as it was, is blur or a
 # blink; anything longer may be a hand or a turned head, and is covered instead.
@@ -29,6 +30,9 @@ _UNSURE_MARGIN: Final = 0.12
 _SURE_SCORE: Final = 0.7
 _LIKELY_SCORE: Final = 0.62
 _LIKELY_TIMES: Final = 2
+# A head that still looks as it did is covered through so many detection rounds that miss it: a
+# detector that fails on 30 % of frames misses three in a row once in 37 times.
+_MISSES_TO_BE_GONE: Final = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -43,10 +47,22 @@ class Trajectory:
     """The shot's first frame."""
     stop_possible: int | None = None
     """The frame after the shot's last, once known, or the frame another face took it over."""
-    missed_after: int | None = None
-    """The first frame after the last sighting in which a detection did not find it."""
+    misses: list[int] = field(default_factory=list[int])
+    """The frames after the last sighting in which a detection did not find it."""
     unsearched_from: int = 0
     """The first frame before the first sighting that no detection searched."""
+    sure: bool = False
+    """Found at least once by a detection that may stand alone; else only hints."""
+    confirmed: bool = False
+    """Found by a second net as well."""
+    second_looks: int = 0
+    """How often the second net was asked about it alone."""
+    traced: bool = False
+    """Looked for, without a mesh, in the frames before its first sighting."""
+    template: Template | None = None
+    """How its place looked when it was last sighted without a mesh, or when its mesh was lost."""
+    guesses: dict[int, F32] = field(default_factory=dict[int, F32])
+    """Boxes f32[4] in frames without a sighting in which its place still looks as it did."""
 
     first: int = 0
     last: int = -1
@@ -60,8 +76,11 @@ class Trajectory:
     def add(self, frame: int, sighting: Sighting) -> None:
         """Take what was seen in a frame."""
         self.first = min(self.first, frame) if self.sightings else frame
-        self.last = max(self.last, frame)
+        if frame >= self.last:
+            self.last = frame
+            self.misses.clear()
         self.sightings[frame] = sighting
+        self.guesses.pop(frame, None)
 
     def refine(self, frame: int, followed: Sighting) -> None:
         """Take a followed mesh; where a detection already gave a box, only if both agree."""
@@ -84,6 +103,7 @@ class Trajectory:
     def end(self, frame: int) -> None:
         """Let it stop before a frame in which it strayed onto another face."""
         self.drop(frame)
+        self.guesses = {f: box for f, box in self.guesses.items() if f < frame}
         self.ended = True
         self.stop_possible = frame
 
@@ -100,6 +120,8 @@ class Trajectory:
     def predicted(self, frame: int) -> F32:
         """Return the box f32[4] to expect in a later frame: half of the last motion goes on."""
         last = self.last
+        if self.last_known > last:
+            return self.guesses[self.last_known]
         box = self.sightings[last].xyxy
         before = self.sightings.get(last - 1)
         if before is None or frame <= last:
@@ -109,10 +131,31 @@ class Trajectory:
         moved = np.clip(shift * min(frame - last, 4) * 0.5, -0.5 * size, 0.5 * size)
         return (box + np.tile(moved, 2)).astype(np.float32)
 
+    @property
+    def last_known(self) -> int:
+        """The last frame with a sighting or a guess."""
+        return max(self.last, max(self.guesses, default=-1))
+
+    @property
+    def meshed(self) -> bool:
+        """Whether there was a mesh at any time."""
+        return any(s.points is not None for s in self.sightings.values())
+
+    @property
+    def gone(self) -> bool:
+        """Whether so many detections missed it that its looks alone do not count any more."""
+        return len(self.misses) >= _MISSES_TO_BE_GONE
+
+    def box_near(self, frame: int) -> F32:
+        """Return the box f32[4] known in the nearest frame."""
+        if frame in self.guesses:
+            return self.guesses[frame]
+        return self.sightings[min(self.sightings, key=lambda known: abs(known - frame))].xyxy
+
     def is_face(self) -> bool:
         """Tell whether this was a face, and not a false alarm of the detector."""
         scores = [s.det_score for s in self.sightings.values() if s.origin == DETECTED]
-        if any(s.points is not None for s in self.sightings.values()):
+        if self.confirmed or self.meshed:
             return True
         return (
             max(scores, default=0.0) >= _SURE_SCORE
@@ -122,27 +165,29 @@ class Trajectory:
     def span(self, hold_frames: int, num_frames: int) -> tuple[int, int]:
         """Return [start, stop): the sightings, and what around them may still show the face.
 
-        That is every frame up to the next detection that did not find it, and `hold_frames` more,
-        since a face in motion blur or half a profile is one that detectors just miss; but not
-        beyond its shot.
+        That is every frame up to the next detection that did not find it, or for as long as its
+        place looks the same; and `hold_frames` more, since a face in motion blur or half a
+        profile is one that detectors just miss; but not beyond its shot.
         """
         stop_possible = num_frames if self.stop_possible is None else self.stop_possible
-        unseen = self.last + 1 if self.missed_after is None else self.missed_after
-        stop = min(max(unseen, self.last + 1) + hold_frames, stop_possible)
-        start = max(min(self.unsearched_from, self.first) - hold_frames, self.first_possible)
+        unseen = self.misses[0] if self.misses else self.last + 1
+        stop = min(max(unseen, self.last_known + 1) + hold_frames, stop_possible)
+        known = min([self.unsearched_from, self.first, *self.guesses])
+        start = max(known - hold_frames, self.first_possible)
         return min(start, self.first), max(stop, self.last + 1)
 
     def to_track(self, track_id: str, all_pts: Sequence[int], start: int, stop: int) -> Track:
         """Return the track over frames [start, stop), gaps filled."""
-        known = np.array(sorted(self.sightings))
-        seen = [self.sightings[int(frame)] for frame in known]
+        boxes = {frame: s.xyxy for frame, s in self.sightings.items()} | self.guesses
+        known = np.array(sorted(boxes))
         frames = np.arange(start, stop)
         origin = np.full(len(frames), INTERPOLATED, np.uint8)
         presence = np.zeros(len(frames), np.float32)
         det_score = np.zeros(len(frames), np.float32)
         points = np.zeros((len(frames), NUM_POINTS, 3), np.float32)
-        xyxy = _fill_boxes(frames, known, np.stack([s.xyxy for s in seen]))
-        for i, sighting in zip(known - start, seen, strict=True):
+        xyxy = _fill_boxes(frames, known, np.stack([boxes[int(frame)] for frame in known]))
+        for frame, sighting in self.sightings.items():
+            i = frame - start
             origin[i], det_score[i] = sighting.origin, sighting.det_score
             if sighting.points is not None:
                 points[i], presence[i] = sighting.points, sighting.presence

@@ -31,8 +31,9 @@ def analyse_shard(
     """
     watch = Stopwatch()
     tracker = ShardTracker(
-        models.detector,
+        models.hint_detector,
         models.landmarker,
+        second=models.second_detector,
         shard_id=shard.shard_id,
         detect_every=settings.detect_every,
     )

@@ -1,7 +1,7 @@
 """A world of made-up faces, and a detector and landmarker that know it and fail at will.
 
 Frames carry their own number in their first pixel, so that the fakes know where they are; the
-rest is a random pattern, one for each shot.
+rest is a random pattern, one for each shot, with a pattern of its own for each face in sight.
 """
 
 from __future__ import annotations
@@ -83,8 +83,23 @@ class World:
         scale = (-(-self.height // 12), -(-self.width // 16))
         rgb = pattern.repeat(scale[0], axis=0).repeat(scale[1], axis=1)
         rgb = np.ascontiguousarray(rgb[: self.height, : self.width])
+        for face, place in self.visible(number).items():
+            _draw(rgb, face, place)
         rgb[0, 0] = (number >> 8, number & 255, 0)
         return rgb
+
+
+def _draw(rgb: U8, face: int, place: Place) -> None:
+    """Draw a face's pattern over its box."""
+    x, y, size = place
+    height, width = rgb.shape[:2]
+    left, top = max(int(x - 0.4 * size), 0), max(int(y - 0.5 * size), 0)
+    right, bottom = min(int(x + 0.4 * size), width), min(int(y + 0.5 * size), height)
+    if left < right and top < bottom:
+        look = np.random.default_rng([face, 99]).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        rows = ((np.arange(top, bottom) - y + 0.5 * size) / size * 6).astype(int).clip(0, 5)
+        columns = ((np.arange(left, right) - x + 0.4 * size) / size * 7.5).astype(int).clip(0, 5)
+        rgb[top:bottom, left:right] = look[rows[:, None], columns]
 
 
 def _number(rgb: U8) -> int:
