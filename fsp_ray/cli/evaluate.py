@@ -14,7 +14,7 @@ from fsp_ray.cli.console import note, out, print_json
 from fsp_ray.cli.options import JsonOption
 from fsp_ray.cli.summary import print_problems
 from fsp_ray.core.config import RunSettings
-from fsp_ray.core.errors import SettingsError
+from fsp_ray.core.errors import SettingsError, SourceError
 
 if TYPE_CHECKING:  # importing them loads cv2
     from fsp_ray.audit.evaluation import Clip, Evaluation
@@ -107,11 +107,14 @@ def _published(clips: str, lake: str, request: EvaluationRequest) -> list[Clip]:
     print_problems(summary.problems)
     answer: Any = Lake.open(lake).query("SELECT source_path, published_uri FROM videos")
     published = {row["source_path"]: row["published_uri"] for row in answer.to_pylist()}
-    return [
+    pairs = [
         Clip(video.media, {"synthetic": LocalMedia(published[video.path], published[video.path])})
         for video in list_source(clips)
         if published.get(video.path)
     ]
+    if not pairs:
+        raise SourceError(f"Nothing in {clips} could be published, so nothing can be judged.")
+    return pairs
 
 
 def _write(evaluation: Evaluation, folder: Path) -> None:

@@ -31,6 +31,7 @@ from fsp_ray.core.config import PIPELINE_VERSION, Privacy, RunSettings
 from fsp_ray.core.errors import SettingsError, SourceError
 from fsp_ray.core.protocols import FaceEmbedder, Models
 from fsp_ray.models import load_models, show_pack
+from fsp_ray.stages.head_views import cut_head
 from fsp_ray.swap import MeshSwapper, SwapSettings
 from fsp_ray.swap.choosing import FaceChooser
 from fsp_ray.synthesis import BankGenerator, FaceBank
@@ -132,7 +133,7 @@ def conditions(models: Models, privacy: Privacy) -> dict[str, Replacer]:
         "unchanged": Unchanged(),
         "cover": Covered(),
         "blur": Blurred(models),
-        "synthetic": Synthetic(models, Chosen(chooser), swapper),
+        "synthetic": Synthetic(models, Chosen(chooser), swapper, cut_head),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -68,6 +68,15 @@ class FaceMaker(Protocol):
         ...
 
 
+LookAt = Callable[[U8, F32, float], HeadView | None]
+"""Cuts a look at a head out of a frame: (rgb, points, weight)."""
+
+
+def whole_picture(rgb: U8, points: F32, weight: float) -> HeadView | None:
+    """Return the whole picture as a look at the head."""
+    return HeadView(rgb, points, weight)
+
+
 class Unchanged:
     """Nothing is done: what the judges say of two looks at one picture."""
 
@@ -101,22 +110,32 @@ class Blurred:
 
 
 class Synthetic:
-    """A synthetic face, by the steps of the pipeline for a video of one frame."""
+    """A synthetic face, by the steps of the pipeline for a video of one frame, less its audit.
 
-    def __init__(self, models: Models, maker: FaceMaker, swapper: FaceSwapper) -> None:
+    Args:
+        models: read age and gender.
+        maker: makes the face.
+        swapper: puts it on.
+        look: cuts the head out of a picture as the pipeline does, given the mesh and a weight.
+    """
+
+    def __init__(
+        self, models: Models, maker: FaceMaker, swapper: FaceSwapper, look: LookAt = whole_picture
+    ) -> None:
         self._attributes = models.attributes
         self._maker = maker
         self._swapper = swapper
+        self._look = look
 
     def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
         """Return the picture with a synthetic face, or with a cover where the pipeline covers."""
-        view = _frontal_view(portrait)
-        if view is None or replacement_modes(_track(portrait))[0] != SWAP:
+        weight = _frontal_weight(portrait)
+        if weight == 0 or replacement_modes(_track(portrait))[0] != SWAP:
             return Replaced(_covered(portrait), covered=True)
         builder = SourceFaceBuilder()
-        builder.add(portrait.rgb, portrait.points, view.weight)
-        source = builder.build()
-        if source is None:
+        builder.add(portrait.rgb, portrait.points, weight)
+        source, view = builder.build(), self._look(portrait.rgb, portrait.points, weight)
+        if source is None or view is None:
             return Replaced(_covered(portrait), covered=True)
         read = self._attributes.estimate(portrait.rgb, portrait.landmarks)
         gender: Gender = "female" if read.female_probability[0] >= 0.5 else "male"
@@ -191,14 +210,11 @@ def _covered(portrait: Portrait) -> U8:
     return rgb
 
 
-def _frontal_view(portrait: Portrait) -> HeadView | None:
-    """Return the portrait as a view of the head, if the pipeline would average it."""
+def _frontal_weight(portrait: Portrait) -> float:
+    """Return how much the portrait counts as a look at the head; 0 if it is not averaged."""
     presence = float(portrait.landmarks.presence[0])
     seen = Observation(0, "portrait", 0, portrait.points, presence, 1.0)
-    for view in BestViews().choose([seen], [1.0]):
-        if view.frontal:
-            return HeadView(portrait.rgb, portrait.points, view.weight)
-    return None
+    return sum(view.weight for view in BestViews().choose([seen], [1.0]) if view.frontal)
 
 
 def _track(portrait: Portrait) -> Track:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fsp_ray.audit.evaluation import Clip, evaluate_clips
+from fsp_ray.audit.evaluation import Clip, Evaluation, as_markdown, evaluate_clips
 from fsp_ray.audit.evaluation.clips import ClipReading, Exposure, Look, Trail
 from fsp_ray.audit.evaluation.on_clips import moving
 from fsp_ray.audit.evaluation.persons import cast_of
 from fsp_ray.audit.evaluation.portraits import Reading
 from fsp_ray.audit.evaluation.reference import Reference
+from fsp_ray.cli.main import run
 from fsp_ray.core.config import VideoLimits
 from fsp_ray.core.errors import VideoError
 from fsp_ray.lake import LocalMedia
@@ -43,6 +45,7 @@ def _cut(out: Path, frames: int, change: Callable | None = None) -> LocalMedia:
     with SegmentWriter(segment, info, crf=18, preset="veryfast") as writer:
         writer.write(batch)
     mux([segment], media, info, out, audio="drop")
+    segment.unlink()
     return _media(out)
 
 
@@ -86,6 +89,31 @@ def test_a_clip_under_all_conditions(tmp_path: Path, models) -> None:
     assert 0.6 < (other_frame.all.mean_similarity or 0) < 0.999
     assert same_frame.all.matched["0.01"].n == 0  # without a reference nothing counts as matched
     assert lines
+    text = as_markdown(Evaluation({}, {}, 0.0, clips=found))
+    assert "1 clips, 32 frames, 1 persons, 4 looks" in text
+    assert text.count("\n### ") == 7
+
+
+@pytest.mark.ray
+def test_the_command_publishes_and_judges(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    _cut(folder / "somebody.mp4", 24)
+    (folder / "broken.mp4").write_bytes(b"no video")
+    code = run(["evaluate", "--clips", str(folder), "--json"])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    answer = json.loads(captured.out)
+    assert answer["clips"]["clips"] == 1
+    published = answer["clips"]["conditions"][-1]
+    assert published["condition"] == "synthetic"
+    assert published["leaked"]["n"] >= 24
+    assert published["leaked"]["hits"] == published["unchanged"]["hits"] == 0
+    assert "broken.mp4" in captured.err
+    assert "somebody" not in captured.out
+    assert answer["notes"]
 
 
 def test_other_frames_are_refused(tmp_path: Path, models) -> None:
