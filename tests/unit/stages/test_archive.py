@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fsp_ray.core.face_types import HeadView
 from fsp_ray.stages.archive import (
     load_faces,
     load_sources,
     load_summaries,
     load_tracks,
+    load_views,
     save_faces,
     save_summaries,
     save_tracks,
+    save_views,
 )
 from tests.fakes.faces import make_source, make_summary, make_synthetic, make_track
 
@@ -63,3 +66,25 @@ def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
         np.savez(file, header=np.array([{"a": 1}], dtype=object))
     with pytest.raises(ValueError, match="pickle"):
         load_tracks(tmp_path / "bad.npz")
+
+
+def test_views_come_back_of_the_tracks_asked_for(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    views = {
+        track_id: tuple(
+            HeadView(
+                rng.integers(0, 256, (20 + n, 30, 3), np.uint8),
+                rng.normal(size=(468, 3)).astype(np.float32),
+                0.5 + n,
+            )
+            for n in range(count)
+        )
+        for track_id, count in (("a", 2), ("b", 0), ("c", 1))
+    }
+    save_views(tmp_path / "v.npz", views)
+    back = load_views(tmp_path / "v.npz", ["a", "b"])
+    assert [view.weight for view in back] == [0.5, 1.5]
+    for view, again in zip(views["a"], back, strict=True):
+        np.testing.assert_array_equal(view.rgb, again.rgb)
+        np.testing.assert_array_equal(view.points, again.points)
+    assert len(load_views(tmp_path / "v.npz", "abc")) == 3

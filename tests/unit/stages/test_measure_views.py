@@ -122,3 +122,14 @@ def test_a_track_nobody_looked_at_has_no_views(measurer: ViewMeasurer) -> None:
     assert summary.embeddings.shape == (0, 4)
     assert len(summary.view_weight) == 0
     assert summary.source is None
+
+
+def test_a_track_keeps_few_looks_at_the_head_the_best_first(measurer: ViewMeasurer) -> None:
+    for first in range(0, 170, 17):
+        frames = {frame: head(100 + frame, 60 + first / 5) for frame in range(17)}
+        measurer.add(batch(first), [seen(f, mesh, first=first) for f, mesh in frames.items()])
+    views = measurer.head_views("t")
+    assert 2 <= len(views) <= 4
+    assert views[0].weight == max(view.weight for view in views)
+    assert len({view.weight for view in views}) == len(views)
+    assert measurer.head_views("nobody") == ()

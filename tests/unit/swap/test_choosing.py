@@ -1,0 +1,317 @@
+"""Faces are chosen by what judges read; what is taken or looks wrong is kept away from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fsp_ray.core.ages import Gender
+from fsp_ray.core.face_types import (
+    F32,
+    U8,
+    Attributes,
+    Choice,
+    FaceReading,
+    FaceRois,
+    HeadView,
+    Landmarks,
+    SourceFace,
+    SyntheticFace,
+)
+from fsp_ray.swap import choosing
+from fsp_ray.swap.choosing import ChooserSettings, FaceChooser
+from fsp_ray.swap.choosing_cues import TextureLikeness, shape_gap
+from fsp_ray.swap.choosing_trials import TryOn
+from fsp_ray.swap.settings import SwapSettings
+from fsp_ray.synthesis import encode_ratio, load_topology
+from fsp_ray.synthesis.texture import log_ratio
+from tests.fakes.faces import make_source
+
+MEAN = load_topology().mean_shape
+POINTS = (MEAN * 100 + [128, 128, 0]).astype(np.float32)
+SIDE = 256
+LEVELS = 50
+"""Faces of the fake world have one of so many numbers, which is all that anybody reads."""
+
+
+def view(number: int = 0) -> HeadView:
+    """A head whose real face is a plain colour."""
+    return HeadView(np.full((SIDE, SIDE, 3), number, np.uint8), POINTS, 1.0)
+
+
+class NumberGenerator:
+    """Draws a number, paints it over the whole texture; the age goes along."""
+
+    def __init__(self) -> None:
+        self.drawn: list[tuple[int, float]] = []
+
+    def generate(
+        self,
+        person_id: str,
+        age_years: float,
+        gender: Gender,
+        source: SourceFace,
+        rng: np.random.Generator,
+    ) -> SyntheticFace:
+        number = int(rng.integers(1, LEVELS))
+        self.drawn.append((number, age_years))
+        texture = np.full((256, 256, 3), 128, np.uint8)
+        texture[0, 0] = number, round(age_years), 0
+        return SyntheticFace(person_id, texture, MEAN.copy(), age_years, gender)
+
+
+class Stamp:
+    """Writes a face's number and age into the picture; refuses some numbers."""
+
+    def __init__(self, undrawable: frozenset[int] = frozenset()) -> None:
+        self.undrawable = undrawable
+
+    def session(self, face: SyntheticFace, source: SourceFace) -> Any:
+        self.face = face
+        return self
+
+    def apply(self, rgb: U8, points: F32) -> None:
+        if int(self.face.texture[0, 0, 0]) in self.undrawable:
+            raise ValueError("the mesh is folded or turned away")
+        rgb[:] = self.face.texture[0, 0]
+
+
+class World:
+    """Judge, estimator and landmarker, who read the stamped numbers."""
+
+    dimensions = 2
+    same_person_distance = 0.5
+
+    def __init__(self, best: int = 25, bias_years: float = 0.0) -> None:
+        self.best = best
+        self.bias_years = bias_years
+        self.faint: frozenset[int] = frozenset()
+        self.manly: frozenset[int] = frozenset()
+        self.embedded = 0
+
+    def match_distance(self, far: float) -> float:
+        return 0.5
+
+    def embed(self, rgb: U8, landmarks: Landmarks) -> F32:
+        """The real face, 0, is at angle 0; the number `best` lies farthest from it."""
+        self.embedded += 1
+        number = int(rgb[0, 0, 0])
+        angle = 0.0 if number == 0 else np.pi * 0.6 - abs(number - self.best) / LEVELS
+        return np.array([[np.cos(angle), np.sin(angle)]], np.float32)
+
+    def estimate(self, rgb: U8, landmarks: Landmarks) -> Attributes:
+        number, age = int(rgb[0, 0, 0]), float(rgb[0, 0, 1])
+        read = 40.0 if number == 0 else age + self.bias_years
+        female = 0.1 if number in self.manly else 0.9
+        return Attributes(np.float32([read]), np.float32([female]))
+
+    def landmarks(self, rgb: U8, rois: FaceRois) -> Landmarks:
+        presence = 0.2 if int(rgb[0, 0, 0]) in self.faint else 1.0
+        return Landmarks(POINTS[None], np.float32([presence]))
+
+
+ALL = ChooserSettings(candidates=24, tried=24)
+
+
+def chooser(
+    world: World,
+    *,
+    generator: NumberGenerator | None = None,
+    swapper: Stamp | None = None,
+    judges: Sequence[Any] = (),
+    settings: ChooserSettings = ALL,
+) -> FaceChooser:
+    try_on = TryOn(swapper or Stamp(), judges or (world,), world, world)
+    return FaceChooser(generator or NumberGenerator(), try_on, settings=settings)
+
+
+def choose(
+    chooser: FaceChooser,
+    *,
+    seed: int = 3,
+    views: Sequence[HeadView] = (view(),),
+    taken: Sequence[FaceReading] = (),
+    attempt: int = 0,
+) -> Choice:
+    source = replace(make_source(), shape=MEAN.copy())
+    rng = np.random.default_rng(seed)
+    return chooser.choose("p", 40.0, "female", source, views, rng, taken=taken, attempt=attempt)
+
+
+def number(choice: Choice) -> int:
+    return int(choice.face.texture[0, 0, 0])
+
+
+def drawn(seed: int = 3) -> set[int]:
+    generator = NumberGenerator()
+    choose(chooser(World(), generator=generator), seed=seed)
+    return {n for n, _ in generator.drawn}
+
+
+def test_the_face_that_the_judge_sees_least_of_the_person_in_is_chosen() -> None:
+    for best in (5, 25, 45):
+        expected = min(drawn(), key=lambda n: abs(n - best))
+        assert abs(number(choose(chooser(World(best)))) - best) == abs(expected - best)
+
+
+def test_two_judges_are_listened_to() -> None:
+    low, high = World(best=5), World(best=45)
+    alone = number(choose(chooser(low)))
+    both = number(choose(chooser(low, judges=(low, high))))
+    assert alone < 15
+    assert 15 <= both <= 35
+    assert low.embedded > 0 < high.embedded
+
+
+def test_the_same_dice_give_the_same_face() -> None:
+    first, again, other = (choose(chooser(World()), seed=seed) for seed in (3, 3, 4))
+    assert number(first) == number(again)
+    np.testing.assert_array_equal(first.reading.embeddings[0], again.reading.embeddings[0])
+    assert drawn(3) != drawn(4)
+    assert first.face.person_id == other.face.person_id == "p"
+
+
+def test_a_taken_face_is_kept_away_from() -> None:
+    world = World()
+    first = choose(chooser(world))
+    settings = replace(ALL, near_weight=5.0)
+    second = choose(chooser(world, settings=settings), taken=[first.reading])
+    mine, theirs = second.reading.embeddings[0], first.reading.embeddings[0]
+    assert float(mine @ theirs) < float(theirs @ theirs) - 0.01
+    assert number(second) != number(first)
+
+
+def test_what_hardly_looks_like_a_face_is_refused() -> None:
+    world = World()
+    best = number(choose(chooser(world)))
+    world.faint = frozenset({best})
+    assert number(choose(chooser(world))) != best
+
+
+def test_the_wrong_gender_is_refused() -> None:
+    world = World()
+    best = number(choose(chooser(world)))
+    world.manly = frozenset({best})
+    assert number(choose(chooser(world))) != best
+
+
+def test_a_squeezed_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    best = number(choose(chooser(world)))
+
+    def strain(face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> float:
+        return 9.0 if int(face.texture[0, 0, 0]) == best else 0.0
+
+    monkeypatch.setattr(choosing, "strain", strain)
+    assert number(choose(chooser(world))) != best
+
+
+def test_the_estimators_bias_is_undone() -> None:
+    generator = NumberGenerator()
+    choice = choose(chooser(World(bias_years=-12), generator=generator))
+    assert int(choice.face.texture[0, 0, 1]) == pytest.approx(52, abs=2)
+    assert choice.face.age_years == 40  # what it looks like, not what was asked for
+
+
+def test_a_bias_is_not_chased_beyond_bounds() -> None:
+    generator = NumberGenerator()
+    choose(chooser(World(bias_years=-90), generator=generator))
+    assert max(age for _, age in generator.drawn) <= 70
+    assert min(age for _, age in generator.drawn) >= 40
+
+
+def test_what_can_be_drawn_is_preferred_and_otherwise_one_is_returned() -> None:
+    world = World()
+    best = number(choose(chooser(world)))
+    assert number(choose(chooser(world, swapper=Stamp(frozenset({best}))))) != best
+    nothing = choose(chooser(world, swapper=Stamp(frozenset(range(256)))))
+    assert nothing.reading.embeddings == ()
+    assert number(nothing) in drawn()
+
+
+def test_without_views_a_face_is_chosen_unseen() -> None:
+    world = World()
+    choice = choose(chooser(world), views=())
+    assert world.embedded == 0
+    assert choice.reading.embeddings == ()
+    assert number(choice) in drawn()
+
+
+def test_rejected_before_means_more_candidates() -> None:
+    counts: list[int] = []
+    for attempt in (0, 1, 2):
+        generator = NumberGenerator()
+        settings = ChooserSettings(candidates=6, tried=4)
+        choose(chooser(World(), generator=generator, settings=settings), attempt=attempt)
+        counts.append(len({n for n, age in generator.drawn if age == 40}))
+    assert counts[0] < counts[1] < counts[2]
+
+
+def test_a_reading_is_taken_as_it_was_when_chosen() -> None:
+    world = World()
+    source = replace(make_source(), shape=MEAN.copy())
+    views = [view(), view()]
+    choice = choose(chooser(world), views=views)
+    reading = chooser(world).read(choice.face, source, views)
+    np.testing.assert_allclose(reading.embeddings[0], choice.reading.embeddings[0], atol=1e-5)
+
+
+def test_nothing_drawn_on_a_view_stays_there() -> None:
+    looks = [view(), view()]
+    choose(chooser(World()), views=looks)
+    assert all((look.rgb == 0).all() for look in looks)
+
+
+def test_marks_are_compared_with_the_sources() -> None:
+    source = make_source(seed=5)
+    own = encode_ratio(log_ratio(source.texture, source.weight))
+    likeness = TextureLikeness(source)
+    face = SyntheticFace("p", own, MEAN.copy(), 30, "female")
+    other = encode_ratio(log_ratio(make_source(seed=6).texture))
+    assert likeness.of(face) > 0.9
+    assert abs(likeness.of(replace(face, texture=other))) < 0.3
+
+
+def test_the_gap_of_shapes_grows_with_the_difference() -> None:
+    source = replace(make_source(), shape=MEAN.copy())
+    plain = np.full((256, 256, 3), 128, np.uint8)
+    wider = (MEAN * [1.06, 1, 1]).astype(np.float32)
+    settings = SwapSettings(layout_gain=0)
+    same = shape_gap(SyntheticFace("p", plain, MEAN.copy(), 30, "female"), source, settings)
+    moved = shape_gap(SyntheticFace("p", plain, wider, 30, "female"), source, settings)
+    assert moved > same + 0.005
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tried": 30}, {"finalists": 0}, {"views": 0}, {"min_presence": 2.0}],
+)
+def test_settings_check_themselves(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must|least"):
+        ChooserSettings(**wrong)
+
+
+def test_a_judge_is_needed() -> None:
+    with pytest.raises(ValueError, match="judge"):
+        TryOn(Stamp(), (), World(), World())
+
+
+def test_a_packs_judges_are_asked_and_never_its_auditor() -> None:
+    world = World()
+
+    class Pack:
+        judges = (world,)
+        matcher = attributes = landmarker = world
+
+        @property
+        def auditor(self) -> None:
+            raise AssertionError("the auditor only judges")
+
+    models: Any = Pack()
+    choice = choose(FaceChooser.from_models(NumberGenerator(), Stamp(), models))
+    assert world.embedded > 0
+    assert choice.reading.embeddings
