@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -33,18 +33,20 @@ _DARK_SKIN, _LIGHT_SKIN = 0.3, 0.5
 # Lids nearer than this, in eye widths, show no eye; from the second on, all of it.
 _SHUT, _OPEN = 0.07, 0.15
 # Where in the opening darkness lies when the lids are open, at first, at most, and when shut.
-_DROOP_OPEN: Final = (0.36, 0.56)
-_DROOP_SHUT: Final = 0.76
+_DROOP_OPEN: Final = (0.36, 0.58)
+_DROOP_SHUT: Final = 0.77
 _NO_IRIS: Final = 0.055
 _DROOP_RATES: Final = (0.05, 0.01)
 # Eyes smaller than this are a few pixels of the source's, softened; larger ones are drawn.
 _SMALL_PX, _CLEAR_PX = 5.0, 10.0
 # The white of an eye against the skin's light: shaded by the lids, never a lamp.
-_WHITE_RANGE: Final = (0.7, 1.5)
+_WHITE_RANGE: Final = (0.85, 1.5)
 _COLOUR_RATE: Final = 0.25
 # A gaze is held still, but leaps are followed at once.
 _GAZE_RATE: Final = 0.3
 _LEAP: Final = 0.06
+# Eyes that far apart in their places, in eye widths, are a wrong measure.
+_SQUINT: Final = 0.08
 _PUPIL: Final = 0.4
 _LIMBUS: Final = 0.16
 _MARGIN_PX: Final = 2
@@ -107,7 +109,8 @@ class EyePainter:
             share *= np.clip(4 * lids[index], 0, 1)
             if share > 0:
                 target = _lowered(target, float(lids[index]))
-                self._paint_one(picture, window, target, seen, float(share), blur_px)
+                looking = replace(seen, place=_within(target, seen.place))
+                self._paint_one(picture, window, target, looking, float(share), blur_px)
 
     def _lids(self, looks: list[Look | None]) -> F64:
         """Return how far each eye is open, f64[2] in 0..1, against how it mostly is."""
@@ -134,7 +137,8 @@ class EyePainter:
         for index, look in enumerate(looks):
             if look is None:
                 continue
-            trust = 0.5 * look.sure
+            apart = float(np.abs(look.place - both).max())
+            trust = 0.5 * look.sure * float(np.clip(2 - apart / _SQUINT, 0, 1))
             place = trust * look.place + (1 - trust) * both
             white = _plausible_white(look.white, light[index])
             before = self._seen[index]
@@ -194,7 +198,7 @@ class EyePainter:
         alpha = np.clip((1 - distance) / max(_LIMBUS, edge) + 0.5, 0, 1)[:, :, None]
         ball = white + alpha * (iris - white)
         pupil = np.clip((_PUPIL - distance) / max(0.1, edge) + 0.5, 0, 1)
-        depth = 0.75 * np.clip(seen.contrast / 0.4, 0.3, 1)
+        depth = 0.75 * np.clip(seen.contrast / 0.35, 0.5, 1)
         ball *= (1 - depth * pupil)[:, :, None]
         ball *= _lid_shade(below, above)[:, :, None]
         at = np.clip(seen.glint, -0.5, 0.5) * self._radius
@@ -213,7 +217,7 @@ class EyePainter:
         shade *= 1 - 0.4 * np.clip((distance - 0.7) / 0.3, 0, 1)
         shade *= 1.05 + 0.3 * np.clip(b / self._radius, -1, 1)
         # Never clearer than the source's own: haze, blur and shade lie over both.
-        clear = float(np.clip(seen.contrast / 0.32, 0.5, 1.0))
+        clear = float(np.clip(seen.contrast / 0.28, 0.75, 1.0))
         colour = 1 - clear * (1 - _as_coloured_as(self._iris, seen.white))
         return seen.white * colour * shade[:, :, None]
 
@@ -243,7 +247,16 @@ def _plausible_white(white: F64, light: F64) -> F64:
     level, skin = float(white @ _GREY), max(float(light @ _GREY), 1.0)
     bound = float(np.clip(level, _WHITE_RANGE[0] * skin, min(_WHITE_RANGE[1] * skin, 245)))
     white = white * (bound / max(level, 1.0))
-    return 0.75 * white + 0.25 * bound
+    return 0.55 * white + 0.45 * bound
+
+
+def _within(eye: EyeFrame, place: F64) -> F64:
+    """Return an iris' place so that the lids show most of it: white alone looks like no eye."""
+    upper = float(np.interp(place[0], eye.upper[:, 0], eye.upper[:, 1]))
+    lower = float(np.interp(place[0], eye.lower[:, 0], eye.lower[:, 1]))
+    slack = max(0.2 * (lower - upper), (lower - upper) / 2 - 0.5 * IRIS_RADIUS)
+    middle = (upper + lower) / 2
+    return np.array([place[0], np.clip(place[1], middle - slack, middle + slack)])
 
 
 def _lowered(eye: EyeFrame, lids: float) -> EyeFrame:

@@ -28,7 +28,7 @@ IRIS_RADIUS: Final = 0.195
 # The eye is looked at in a small picture of its own: that many pixels from corner to corner.
 _EYE_PX: Final = 36
 _PATCH: Final = (52, 32)
-_REACH: Final = (0.3, 0.14)
+_REACH: Final = (0.3, 0.11)
 # How much a place off the middle must gain in darkness, per squared eye width.
 _PRIOR: Final = 1.6
 _BRIGHT_SHARE: Final = 0.75
@@ -126,7 +126,7 @@ def look_at(rgb: U8, eye: EyeFrame) -> Look | None:
     fall = (total - dark) / outside - dark / inside
     spread = float(np.sqrt((weight * (grey - total / count) ** 2).sum() / count)) + 1
     covered = np.minimum(np.minimum(inside, outside) / (0.25 * count), 1)
-    score = fall / spread * covered - _offset_cost()
+    score = fall / spread * covered - _offset_cost(_middle_row(eye))
     row, column = np.unravel_index(int(np.argmax(score)), score.shape)
     place = (np.array([column, row]) + 0.5 - np.array(_PATCH) / 2) / _EYE_PX
     sure = float(np.clip((score[row, column] - 0.35) / 0.8, 0, 1))
@@ -194,10 +194,16 @@ def _disc() -> F32:
     return np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
 
 
+def _middle_row(eye: EyeFrame) -> int:
+    """Return the row of the eye's own picture half-way between the lids."""
+    middle = float((eye.upper[3:6, 1] + eye.lower[3:6, 1]).mean()) / 2
+    return int(np.clip(round(middle * _EYE_PX), -6, 6))
+
+
 @functools.cache
-def _offset_cost() -> F32:
+def _offset_cost(middle_row: int) -> F32:
     width, height = _PATCH
     a = (np.arange(width) + 0.5 - width / 2) / _EYE_PX
-    b = (np.arange(height)[:, None] + 0.5 - height / 2) / _EYE_PX
-    cost = _PRIOR * (a**2 + 2 * (b - 0.02) ** 2)
+    b = (np.arange(height)[:, None] + 0.5 - height / 2 - middle_row) / _EYE_PX
+    cost = _PRIOR * (a**2 + 3 * b**2)
     return np.where((np.abs(a) < _REACH[0]) & (np.abs(b) < _REACH[1]), cost, 99).astype(np.float32)

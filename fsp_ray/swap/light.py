@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fsp_ray.core.face_types import F32, TEXTURE_PX, U8, SourceFace, SyntheticFace
+from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace, SyntheticFace
 from fsp_ray.faces.geometry import F64
 from fsp_ray.swap.detail import Detail
 from fsp_ray.swap.gaze import EYES
 from fsp_ray.swap.masks import TEXELS_PER_FACE, feature_mask, skin_mask
+from fsp_ray.swap.occlusion import Occlusion
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.texels import texel_map, vertex_normals
 from fsp_ray.synthesis.texture import decode_ratio
@@ -36,7 +37,11 @@ _FLASH: Final = 0.12
 # Skin that is this much darker (log) than the light about it is hair, a shadowed nostril, a frame
 # of spectacles: it says nothing about the light.
 _DARK: Final = 0.35
+# Of skin: log R/G and log B/G, added up. Film without colour has none.
+_COLOURED: Final = 0.25
 _BLIND, _CLEAR = 0.1, 0.5
+# Smaller faces are too soft to tell a hand from a shade.
+_CLEAR_PX: Final = 80
 _FAR_PX: Final = 30000.0
 
 
@@ -49,12 +54,19 @@ class TextureLight:
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
         log_ratio = decode_ratio(face.texture)
-        log_ratio = log_ratio * _tone_curve(log_ratio, source)
+        log_ratio = _as_coloured_as(log_ratio * _tone_curve(log_ratio, source), source)
         self._detail = Detail(np.exp(log_ratio).astype(np.float32))
         self._mean_grey = _blur(_grey(_halve(source.texture)), _WRINKLE_SIGMA / 2) + _OFFSET
         self._mean_seen = _halve(source.weight)
         self._wrinkle_weight = settings.expression_weight
         self._light: F32 | None = None
+        self._occlusion = Occlusion(source)
+        self._hidden: F32 | None = None
+
+    @property
+    def hidden(self) -> F32 | None:
+        """What lay before the face in the last frame, f32[128, 128] in 0..1; None for nothing."""
+        return self._hidden
 
     def shade(self, rgb: U8, vertices: F32, side_px: int) -> U8:
         """Return the lit texture, u8[side, side, 3].
@@ -65,6 +77,8 @@ class TextureLight:
             side_px: of the texture wanted; a small face needs a small one.
         """
         texture, seen = _unwrap_half(rgb, vertices)
+        clear = float(np.ptp(vertices[:NUM_POINTS, 0])) >= _CLEAR_PX
+        self._hidden = self._occlusion.follow(texture, seen) if clear else None
         light, change = self._follow_light(_low_pass_light(texture, seen))
         lit = _resize(light, _HALF_PX)
         relative = (texture[:, :, 1] + np.float32(_OFFSET)) / lit[:, :, 1]
@@ -128,6 +142,17 @@ def _tone_curve(log_ratio: npt.NDArray[np.floating], source: SourceFace) -> F32:
     ]
     wanted, own = (spread / max(float(spread[1]), 1e-4) for spread in spreads)
     return np.clip(wanted / np.maximum(own, 1e-4), *_TONE_GAIN).astype(np.float32)
+
+
+def _as_coloured_as(log_ratio: F32, source: SourceFace) -> F32:
+    """Return the ratios with less colour where the source's skin has little, as in old films."""
+    skin = source.texture[(skin_mask() > 0) & (source.weight > 0)].astype(np.float32)
+    if len(skin) == 0:
+        return log_ratio
+    red, green, blue = np.median(skin, axis=0) + 1
+    share = np.clip((abs(np.log(red / green)) + abs(np.log(blue / green))) / _COLOURED, 0, 1)
+    grey = log_ratio.mean(axis=2, keepdims=True)
+    return np.asarray(grey + share * (log_ratio - grey), np.float32)
 
 
 def _unwrap_half(rgb: U8, vertices: F32) -> tuple[U8, F32]:

@@ -96,11 +96,20 @@ class MeshSwapSession:
         # A silhouette in the face squeezes texels into a pixel; read one by one, they glitter.
         creases = layers.creases(part)[:, :, None]
         np.copyto(skin, cv2.blur(skin, (3, 3)), where=creases)
-        opacity_here = cv2.remap(self._opacity[side], u, v, cv2.INTER_LINEAR)
+        opacity_here = cv2.remap(self._opacity_now(side), u, v, cv2.INTER_LINEAR)
         share = np.minimum(opacity_here, visible).astype(np.float32) / np.float32(255)
         step = layers.step
         view = picture[step * part.top : step * part.bottom, step * part.left : step * part.right]
         view[:] = cv2.blendLinear(skin, view, share, np.float32(1) - share)
+
+    def _opacity_now(self, side_px: int) -> U8:
+        """Return how much of the texture is put on in this frame, u8[side, side]."""
+        hidden = self._light.hidden
+        if hidden is None:
+            return self._opacity[side_px]
+        size = (side_px, side_px)
+        free = 1 - np.asarray(cv2.resize(hidden, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        return np.asarray(self._opacity[side_px] * free, np.uint8)
 
 
 @functools.cache
