@@ -40,6 +40,21 @@ def anonymize(  # noqa: PLR0913, PLR0917 - an option each; typer names them
             help="A synthetic face, or an irreversible mosaic over every face.",
         ),
     ] = "synthetic",
+    privacy: Annotated[
+        str,
+        typer.Option(
+            metavar="[standard|strong]",
+            help="Strong moves further from the original face, and may look less natural.",
+        ),
+    ] = "standard",
+    audit_retries: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=10,
+            help="Other faces tried for a person whom the audit does not pass, before the cover.",
+        ),
+    ] = 2,
     audio: Annotated[
         str,
         typer.Option(metavar="[keep|drop]", help="Copy the sound, or publish silent videos."),
@@ -68,7 +83,13 @@ def anonymize(  # noqa: PLR0913, PLR0917 - an option each; typer names them
 
     Exit code 0: all videos are published; 3: some could not be (listed on stderr).
     """
-    settings = RunSettings(pack=pack, replace=replace, audio=audio)  # pyright: ignore[reportArgumentType] - checks itself
+    settings = RunSettings(  # checks itself
+        pack=pack,
+        replace=replace,  # pyright: ignore[reportArgumentType] - a word or an error
+        privacy=privacy,  # pyright: ignore[reportArgumentType] - a word or an error
+        audit_retries=audit_retries,
+        audio=audio,  # pyright: ignore[reportArgumentType] - a word or an error
+    )
     existing_source(source)
     from fsp_ray.raydata import RunRequest  # noqa: PLC0415 - Ray takes seconds
 

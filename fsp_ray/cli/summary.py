@@ -10,7 +10,7 @@ from rich.text import Text
 
 from fsp_ray.cli.console import duration, err, out, plural, print_json
 from fsp_ray.cli.rows import RowFormat, print_rows
-from fsp_ray.core.progress import VIDEO_STATUSES, Problem, RunSummary
+from fsp_ray.core.progress import VIDEO_STATUSES, AuditSummary, Problem, RunSummary
 
 if TYPE_CHECKING:  # importing raydata imports Ray
     from fsp_ray.raydata import Worklist
@@ -29,7 +29,24 @@ def print_summary(summary: RunSummary) -> None:
             f" {pace:.1f} frames/s.",
             soft_wrap=True,
         )
+    if summary.audit.compared_frames:
+        console.print(audit_line(summary.audit), soft_wrap=True)
     console.print(f"Lake: {summary.lake}", soft_wrap=True)
+
+
+def audit_line(audit: AuditSummary) -> str:
+    """Return what the audit came to, in a sentence or two."""
+    words = [f"{plural(audit.passed, 'person')} passed"]
+    if audit.retried:
+        words.append(f"{audit.retried:,} of them with another face")
+    words += [f"{audit.covered:,} covered", f"{audit.quarantined:,} quarantined"]
+    line = f"Audit: {', '.join(words)}"
+    if audit.closest is not None:
+        line += f"; closest distance {audit.closest:.3f}, same person under {audit.threshold:.3f}"
+    searched = f"{audit.searched_frames:,} searched for faces anew"
+    line += f". {plural(audit.compared_frames, 'frame')} compared, {searched}"
+    patches = f", {plural(audit.patches, 'cover')} added" if audit.patches else ""
+    return f"{line}{patches}."
 
 
 def print_problems(problems: Sequence[Problem]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
 
 VideoStatus = Literal["published", "unchanged", "quarantined", "failed"]
@@ -60,6 +60,51 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSummary:
+    """What the audit of a video, or of a run, came to.
+
+    Attributes:
+        passed, covered, quarantined: persons, by how it ended.
+        retried: of those passed, who needed another face than the first.
+        compared_frames: frames of which every known face was compared with the source.
+        searched_frames: of those, frames in which detectors searched for faces nobody knew of.
+        patches: covers over faces that showed.
+        closest: smallest distance of any published face to its person, None if there is none.
+        threshold: distance under which the auditor says same; 0 where nothing was audited.
+    """
+
+    passed: int = 0
+    retried: int = 0
+    covered: int = 0
+    quarantined: int = 0
+    compared_frames: int = 0
+    searched_frames: int = 0
+    patches: int = 0
+    closest: float | None = None
+    threshold: float = 0.0
+
+    def __add__(self, other: AuditSummary) -> AuditSummary:
+        """Sum two up."""
+        distances = [d for d in (self.closest, other.closest) if d is not None]
+        return AuditSummary(
+            passed=self.passed + other.passed,
+            retried=self.retried + other.retried,
+            covered=self.covered + other.covered,
+            quarantined=self.quarantined + other.quarantined,
+            compared_frames=self.compared_frames + other.compared_frames,
+            searched_frames=self.searched_frames + other.searched_frames,
+            patches=self.patches + other.patches,
+            closest=min(distances, default=None),
+            threshold=max(self.threshold, other.threshold),
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """Return JSON-able values."""
+        closest = None if self.closest is None else round(self.closest, 4)
+        return {**asdict(self), "closest": closest}
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """How a run ended; printed by `fsp anonymize` and, as JSON, read by machines."""
 
@@ -72,6 +117,7 @@ class RunSummary:
     seconds: float
     seconds_by_stage: Mapping[str, float] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    audit: AuditSummary = field(default_factory=AuditSummary)
 
     @property
     def all_published(self) -> bool:
@@ -86,6 +132,7 @@ class RunSummary:
             "persons": self.persons,
             "frames": self.frames,
             "faces": self.faces,
+            "audit": self.audit.as_dict(),
             "seconds": round(self.seconds, 3),
             "lake": self.lake,
             "seconds_by_stage": {k: round(v, 3) for k, v in self.seconds_by_stage.items()},

@@ -131,21 +131,25 @@ class Lake:
             save_memory(self.storage, {**memory, **learnt})
         return videos
 
-    def publish(self, local: Path, source_path: str) -> str:
+    def publish(self, local: Path, source_path: str, certificate: bytes = b"") -> str:
         """Put a finished video in its place, whole or not at all; return its URI.
 
-        The local file stays the caller's. An earlier version is replaced in the same step.
+        The local file stays the caller's. An earlier version is replaced in the same step. The
+        certificate, if there is one, is there before the video: none stands without it.
 
         Raises:
             LakeError: no space, no permission, or a name that the lake can't hold.
         """
         rel = layout.published_path(source_path)
+        if certificate:
+            self.storage.write_bytes(layout.certificate_path(source_path), certificate)
         self.storage.put(local, rel)
         return self.storage.uri(rel)
 
     def withdraw(self, source_path: str) -> None:
-        """Remove a published video, if there is one: it is not to be shown any more."""
+        """Remove a published video and its certificate, if they are there."""
         self.storage.remove(layout.published_path(source_path))
+        self.storage.remove(layout.certificate_path(source_path))
 
     def published_uri(self, source_path: str) -> str:
         """Return where the published version of a source video lies, or would."""

@@ -3,6 +3,7 @@
 ```
 _fsp_lake.json                              marks the folder as a lake, with the layout's version
 videos/<path of the source>.mp4             published videos
+videos/<path of the source>.mp4.json        beside each, its certificate
 tables/{videos,persons,tracks,audit,runs}/  Delta tables
 _staging/<run_id>/                          of one run; gone after it
 _staging/publishing/                        videos on their way to their place
@@ -43,8 +44,11 @@ VIDEO_SUFFIXES: Final = frozenset(
 )
 """Suffixes, in lower case, of containers that the decoder is allowed to open."""
 
-# A folder whose name could be a published video's, or that an earlier escape made.
-_VIDEO_LIKE_FOLDER: Final = re.compile(r"\.mp4(\.d)*$")
+_CERTIFICATE_SUFFIX: Final = ".json"
+
+# A folder whose name could be a published video's or its certificate's, or that an earlier escape
+# made.
+_VIDEO_LIKE_FOLDER: Final = re.compile(r"\.mp4(\.json)?(\.d)*$")
 
 
 def has_video_suffix(name: str) -> bool:
@@ -57,7 +61,8 @@ def published_path(source_path: str) -> str:
     """Return where the published version of a source video lies.
 
     Injective, and no published path is a folder of another: files always end in `.mp4`, and
-    folders never do (`.d` is appended to those that would). A name that ends in `.mp4` stays,
+    folders never do (`.d` is appended to those that would, or that would be named like a
+    certificate). A name that ends in `.mp4` stays,
     unless what is before it is a video's name itself (`clip.mov.mp4` gets another `.mp4`, for
     `clip.mov.mp4` is where `clip.mov` goes); every other name gets `.mp4` appended.
 
@@ -75,6 +80,15 @@ def published_path(source_path: str) -> str:
     stays = name.endswith(".mp4") and not has_video_suffix(name.removesuffix(".mp4"))
     published = name if stays else name + ".mp4"
     return "/".join((VIDEOS, *map(_published_folder, folders), published))
+
+
+def certificate_path(source_path: str) -> str:
+    """Return where the certificate of a source video's published version lies.
+
+    Raises:
+        LakeError: as `published_path`.
+    """
+    return published_path(source_path) + _CERTIFICATE_SUFFIX
 
 
 def _published_folder(name: str) -> str:

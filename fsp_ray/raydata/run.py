@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from fsp_ray import __version__
 from fsp_ray.core import ids
 from fsp_ray.core.progress import (
+    AuditSummary,
     Phase,
     Problem,
     Progress,
@@ -96,6 +97,7 @@ class _Run:
     persons: int = 0
     frames: int = 0
     faces: int = 0
+    audit: AuditSummary = field(default_factory=AuditSummary)
     seconds: dict[str, float] = field(default_factory=dict)
     shards_done: Counter[Phase] = field(default_factory=Counter)
     now: Progress = field(default_factory=lambda: Progress("start", 0.0))
@@ -151,6 +153,7 @@ class _Run:
         )
         for result in results:
             self.counts[result.status] += 1
+            self.audit += result.audited
             if result.status == "published":
                 self.persons += len(result.persons)
                 self.frames += _number(result.video, "num_frames")
@@ -211,6 +214,7 @@ class _Run:
             seconds=time.monotonic() - self.started,
             seconds_by_stage=dict(self.seconds),
             problems=tuple(self.problems),
+            audit=self.audit,
         )
 
 

@@ -16,7 +16,10 @@ from fsp_ray.stages.audit_findings import Looks
 from fsp_ray.stages.shard_plan import PlannedTrack
 
 MAX_LOOKS: Final = 8
-"""Of one track in one shard."""
+"""Of one track in one shard; of a short one fewer, for its frames are alike."""
+
+_MIN_LOOKS: Final = 3
+_FRAMES_A_LOOK: Final = 12
 
 # Points of MediaPipe's mesh: inner lips, and the lids of both eyes.
 _LIPS: Final = (13, 14)
@@ -32,13 +35,12 @@ def choose_looks(planned: PlannedTrack) -> tuple[int, ...]:
     and the rest spread evenly over the time.
     """
     entries = np.flatnonzero((planned.modes == SWAP) & (planned.track.presence > 0))
-    if len(entries) <= MAX_LOOKS:
+    most = int(np.clip(_MIN_LOOKS + len(entries) // _FRAMES_A_LOOK, _MIN_LOOKS, MAX_LOOKS))
+    if len(entries) <= most:
         return tuple(entries.tolist())
     points = planned.track.points[entries]
-    chosen = dict.fromkeys(_telling(points))
-    for i in np.linspace(0, len(entries) - 1, MAX_LOOKS).round().astype(int).tolist():
-        if len(chosen) < MAX_LOOKS:
-            chosen[i] = None
+    spread = np.linspace(0, len(entries) - 1, most).round().astype(int).tolist()
+    chosen = list(dict.fromkeys([*_telling(points), *spread]))[:most]
     return tuple(sorted(int(entries[i]) for i in chosen))
 
 

@@ -8,30 +8,25 @@ import numpy as np
 
 from fsp_ray.audit import Auditor, PersonAudit, Verdict, centroid, found_first, judge
 from fsp_ray.core.ages import MAX_AGE_YEARS
-from fsp_ray.core.face_types import F32, Person
+from fsp_ray.core.face_types import F32
+from fsp_ray.core.progress import AuditSummary
 from fsp_ray.stages.audit_findings import Judgement, Looks, load_galleries
-from fsp_ray.stages.judge_video import AuditedVideo, load_audited
-from fsp_ray.stages.results import AuditCounts, PlannedVideo, Row
+from fsp_ray.stages.judge_video import AuditedVideo
+from fsp_ray.stages.results import Row
 from fsp_ray.stages.staging import Staging
 
 
 def person_audits(
-    planned: PlannedVideo,
-    persons: Sequence[Person],
-    staging: Staging,
-    judgement: Judgement,
-    auditor: Auditor,
+    audited: AuditedVideo, staging: Staging, judgement: Judgement
 ) -> tuple[PersonAudit, ...]:
     """Return how the audit of each person ended.
 
     Raises:
-        VideoError: a staged file is missing.
         ValueError: the video is not quarantined, yet a person did not pass.
     """
-    audited = load_audited(planned, persons, staging, auditor)
     gallery = load_galleries(staging)
     return tuple(
-        _person_audit(person.person_id, audited, judgement, gallery, auditor) for person in persons
+        _person_audit(person_id, audited, judgement, gallery) for person_id in audited.findings
     )
 
 
@@ -40,7 +35,6 @@ def _person_audit(
     audited: AuditedVideo,
     judgement: Judgement,
     gallery: dict[str, F32],
-    auditor: Auditor,
 ) -> PersonAudit:
     findings, looks = audited.findings[person_id], audited.looks[person_id]
     ended = judge(findings, attempts=0, max_retries=0)
@@ -91,18 +85,23 @@ def _row(audit: PersonAudit, video_id: str, run_id: str, auditor: Auditor) -> Ro
     }
 
 
-def audit_counts(
-    audits: Sequence[PersonAudit], judgement: Judgement, num_frames: int, auditor: Auditor
-) -> AuditCounts:
+def audit_summary(
+    audits: Sequence[PersonAudit],
+    audited: AuditedVideo,
+    judgement: Judgement,
+    num_frames: int,
+    auditor: Auditor,
+) -> AuditSummary:
     """Sum the audit of a video up."""
     words = [audit.verdict for audit in audits]
     closest = [a.findings.closeness.distance_min for a in audits if a.findings.closeness]
-    return AuditCounts(
+    return AuditSummary(
         passed=words.count(Verdict.PASS),
         retried=sum(a.verdict is Verdict.PASS and a.retries > 0 for a in audits),
         covered=words.count(Verdict.COVER),
         quarantined=words.count(Verdict.QUARANTINED),
-        frames=num_frames,
+        compared_frames=num_frames,
+        searched_frames=sum(len(found.faces.checked) for found in audited.shards.values()),
         patches=len(judgement.patches),
         closest=min(closest, default=None),
         threshold=auditor.threshold,

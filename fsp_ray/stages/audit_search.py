@@ -29,16 +29,16 @@ def find_faces(models: Models, rgb: U8, *, closely: bool) -> F32:
     """Return f32[M, 4], boxes of the faces that a detector is sure of, or two, or that a mesh fits.
 
     Args:
-        models: both detectors are asked, and the landmarker where both are in doubt.
+        models: the recall detector is asked, and the landmarker where it is in doubt.
         rgb: u8[H, W, 3].
-        closely: look at a second scale, too.
+        closely: ask the detector, too, and look at a second scale.
     """
-    quick = models.detector.detect(rgb[None])
     parts = [models.recall_detector.detect(rgb[None])]
+    quick = [models.detector.detect(rgb[None])] if closely else []
     if closely and min(rgb.shape[:2]) >= _MIN_SIDE_PX:
         parts.extend(_in_tiles(models, rgb))
-    found = _united([quick, *parts])
-    sure = (found.det_score >= _SURE_SCORE) | (_seen(found, [quick]) & _seen(found, parts))
+    found = _united([*quick, *parts])
+    sure = (found.det_score >= _SURE_SCORE) | (_seen(found, quick) & _seen(found, parts))
     fits = fit_from_detections(models.landmarker, rgb, found, np.flatnonzero(~sure).tolist())
     sure[list(fits)] = True
     return found.xyxy[sure]

@@ -6,30 +6,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from hashlib import file_digest
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from fsp_ray.audit import Auditor
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.face_types import Person
+from fsp_ray.lake import published_path
 from fsp_ray.stages.audit_findings import load_judgement
-from fsp_ray.stages.audit_rows import audit_counts, audit_rows, person_audits
+from fsp_ray.stages.audit_rows import audit_rows, audit_summary, person_audits
+from fsp_ray.stages.certificate import MARKING, certificate
+from fsp_ray.stages.judge_video import load_audited
 from fsp_ray.stages.results import DrawnVideo, PlannedVideo, RenderedShard, Row, VideoResult
 from fsp_ray.stages.rows import persons_rows, tracks_rows, video_row
 from fsp_ray.stages.staging import Staging, segment_name
 from fsp_ray.stages.timing import Stopwatch
 from fsp_ray.video import mux, verify
 
-Publish = Callable[[Path, str], str]
-"""Move a local file to its place in the lake, atomically: (file, source path) -> its URI."""
+Publish = Callable[[Path, str, bytes], str]
+"""Put a local file and its certificate in their places in the lake, the file atomically:
+(file, source path, certificate) -> the file's URI."""
 
 PUBLISHED_NAME: Final = "published.mp4"
-
-# Marks what comes out as synthetic media, for players and for whoever finds the file elsewhere.
-MARKING = {
-    "comment": "Faces replaced by synthetic ones (fsp_ray). AI-generated content: yes.",
-}
 
 
 def finish_video(
@@ -70,7 +69,9 @@ def finish_video(
             f"The audit of {planned.source.path} is not through.",
             advice="Run again: only this video is done again.",
         )
-    audits = person_audits(planned, persons, staging, judgement, auditor)
+    audited = load_audited(planned, persons, staging, auditor)
+    audits = person_audits(audited, staging, judgement)
+    summary = audit_summary(audits, audited, judgement, planned.info.num_frames, auditor)
     result = VideoResult(
         planned.source,
         status="quarantined",
@@ -79,7 +80,7 @@ def finish_video(
             planned.source, settings, run_id, status="quarantined", reason=judgement.reason
         ),
         audit=audit_rows(audits, planned.info.video_id, run_id, auditor),
-        audited=audit_counts(audits, judgement, planned.info.num_frames, auditor),
+        audited=summary,
     )
     if judgement.reason:
         return replace(result, seconds=watch.seconds())
@@ -89,7 +90,10 @@ def finish_video(
     with path.open("rb") as file:
         sha256 = file_digest(file, "sha256").hexdigest()
     with watch.part("publish"):
-        uri = publish(path, planned.source.path)
+        name = PurePosixPath(published_path(planned.source.path)).name
+        size_bytes = path.stat().st_size
+        paper = certificate(name, (sha256, size_bytes), settings, run_id, audits, summary, auditor)
+        uri = publish(path, planned.source.path, paper)
     row = video_row(planned.source, settings, run_id, status="published", reason="")
     row |= _published_columns(planned, persons, ordered, settings)
     row |= {"published_uri": uri, "sha256": sha256}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fsp_ray.core.face_types import Person
-from fsp_ray.core.progress import VideoStatus
+from fsp_ray.core.progress import AuditSummary, VideoStatus
 from fsp_ray.core.video_types import Shard, VideoInfo
 from fsp_ray.lake import SourceVideo
 
@@ -126,30 +126,8 @@ class JudgedVideo:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditCounts:
-    """A video's audit in numbers, for the run's summary.
-
-    Attributes:
-        passed, retried, covered, quarantined: persons; those retried are among the passed.
-        frames: frames that were compared or searched.
-        patches: covers over faces that no track had.
-        closest: smallest distance of any published face, None if there is none.
-        threshold: distance under which the auditor says same.
-    """
-
-    passed: int = 0
-    retried: int = 0
-    covered: int = 0
-    quarantined: int = 0
-    frames: int = 0
-    patches: int = 0
-    closest: float | None = None
-    threshold: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class VideoResult:
-    """How a source video ended: its row in `videos`, and its rows in the other tables."""
+    """How a source video ended: its row in `videos`, its rows in the other tables, its audit."""
 
     source: SourceVideo
     status: VideoStatus
@@ -158,7 +136,7 @@ class VideoResult:
     persons: tuple[Row, ...] = ()
     tracks: tuple[Row, ...] = ()
     audit: tuple[Row, ...] = ()
-    audited: AuditCounts = AuditCounts()
+    audited: AuditSummary = field(default_factory=AuditSummary)
     seconds: Seconds = field(default_factory=dict[str, float])
 
 

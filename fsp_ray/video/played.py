@@ -69,7 +69,9 @@ def play_segment(
     ticks = got.time_base / info.time_base
     for batch in decode(source, replace(got, rotation=0), batch_bytes=batch_bytes):
         # Odd sizes were made even at the lower right of the stored picture.
-        rgb = np.stack([upright(rgb[:height, :width], info.rotation) for rgb in batch.rgb])
+        rgb = batch.rgb
+        if info.rotation or rgb.shape[1:3] != (height, width):
+            rgb = np.stack([upright(frame[:height, :width], info.rotation) for frame in rgb])
         yield FrameBatch(rgb, _source_pts(batch.pts.tolist(), ticks, origin_pts(info)))
 
 

@@ -44,8 +44,9 @@ class Shelf:
     folder: Path
     published: list[str] = field(default_factory=list)
 
-    def publish(self, local: Path, source_path: str) -> str:
+    def publish(self, local: Path, source_path: str, certificate: bytes) -> str:
         self.published.append(source_path)
+        (self.folder / "certificate.json").write_bytes(certificate)
         shutil.copy(local, self.folder / source_path)
         return f"shelf:{source_path}"
 
@@ -169,7 +170,14 @@ def test_it_is_marked_as_synthetic_and_carries_nothing_else(rendered: Rendered) 
         said = container.metadata
     assert "synthetic" in said["comment"].lower()
     assert "AI-generated" in said["comment"]
-    assert set(said) <= {"comment", "major_brand", "minor_version", "compatible_brands"}
+    assert said["description"].endswith("/digitalsourcetype/compositeSynthetic")
+    assert set(said) <= {
+        "comment",
+        "description",
+        "major_brand",
+        "minor_version",
+        "compatible_brands",
+    }
     assert b"Jane" not in published.read_bytes()
 
 
@@ -228,7 +236,7 @@ def test_a_source_that_is_gone_is_not_published(rendered: Rendered) -> None:
 
 
 def test_an_error_in_publishing_is_not_swallowed(rendered: Rendered) -> None:
-    def full(local: Path, source_path: str) -> str:
+    def full(local: Path, source_path: str, certificate: bytes) -> str:
         raise LakeError("no space left")
 
     rendered.shelf.publish = full  # type: ignore[method-assign]
