@@ -83,7 +83,7 @@ class AttributeHead:
             field.name: getattr(self, field.name) for field in fields(self)
         }
         halved = {name: arrays[name].astype(np.float16) for name in _HALVED}
-        np.savez_compressed(path, **(arrays | halved))
+        np.savez_compressed(path, allow_pickle=False, **(arrays | halved))
 
     def read(self, features: F32) -> Attributes:
         """Return ages and genders from features, f32[M, D]."""
