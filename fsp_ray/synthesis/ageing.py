@@ -20,8 +20,8 @@ ENERGY_PX: Final = 32
 # Detail is scaled in three bands, each up to one of these Gaussians.
 BAND_SIGMAS_PX: Final = (1.2, 2.4, 4.8)
 # Small and blurred portraits show less of the difference in detail than there is.
-_GAIN_POWER: Final = 1.8
-_MIN_GAIN, _MAX_GAIN = 0.5, 2.5
+_GAIN_POWER: Final = 2.3
+_MIN_GAIN, _MAX_GAIN = 0.4, 4.0
 DEGREE: Final = 3
 AGE_UNIT_YEARS: Final = 50.0
 

@@ -12,6 +12,7 @@ from fsp_ray.core.face_types import F32, I64, U8, SourceFace, SyntheticFace
 from fsp_ray.synthesis.ageing import AgeModel, load_age_model
 from fsp_ray.synthesis.bank import FaceBank
 from fsp_ray.synthesis.expressions import neutralise
+from fsp_ray.synthesis.finish import finish
 from fsp_ray.synthesis.mixing import K_FACES, draw_shares, mix, with_detail_of
 from fsp_ray.synthesis.texture import areas, blur, encode_ratio
 from fsp_ray.synthesis.variation import (
@@ -20,7 +21,6 @@ from fsp_ray.synthesis.variation import (
     limit,
     load_variation,
     read_scores,
-    without_glare,
 )
 from fsp_ray.synthesis.wrinkles import draw_creases
 
@@ -39,12 +39,13 @@ _GROWN_YEARS: Final = 16.0
 _ADULT_YEARS, _CHILD_YEARS = 20.0, 7.0
 # How the marks of the bank face and the random ones count, for adults and for children, and how
 # far each may darken skin.
-_MARKS, _VARIATION, _DARKEST = (1.1, 0.35), (0.9, 0.5), (0.4, 0.06)
+_MARKS, _VARIATION, _DARKEST = (1.1, 0.35), (1.4, 0.7), (0.25, 0.06)
 _SHAPE: Final = (1.0, 0.6)
 # The bank's faces read as this old; ageing starts from there.
 _BANK_YEARS: Final = 27.0
 # Means over faces that differ blur what ages them.
-_AGE_GAIN, _AGE_COLOUR = 1.6, 0.4
+_GAIN_YEARS, _AGE_GAIN = (27.0, 50.0, 80.0), (1.6, 1.65, 1.8)
+_AGE_COLOUR: Final = 0.4
 # By how much the bank's broad mean gives way to real people's, and what is broad.
 _REAL_SHARE, _BROAD_SIGMA_PX = 0.8, 5.0
 # The mean man has some beard: a shaven one must not get a bright mouth by losing it.
@@ -117,11 +118,10 @@ class BankGenerator:
         near = self._nearest(gender, scores, float(np.median(ages_years)))
         rounds = -(-len(ages_years) // len(near))
         leads: I64 = np.concatenate([rng.permutation(near) for _ in range(rounds)])
-        bases = {age: self._base_at(gender, age) for age in set(ages_years)}
         return [
             SyntheticFace(
                 person_id=person_id,
-                texture=self._texture(chosen, shares, bases[age], gender, age, scores, rng),
+                texture=self._texture(chosen, shares, gender, age, scores, rng),
                 shape=self._shape(chosen, shares, gender, age),
                 age_years=float(age),
                 gender=gender,
@@ -164,7 +164,6 @@ class BankGenerator:
         self,
         chosen: I64,
         shares: F32,
-        base: F32,
         gender: Gender,
         age_years: float,
         scores: Scores,
@@ -178,11 +177,15 @@ class BankGenerator:
         marks = _for(_MARKS, youth) * (grey + np.float32(1 - youth) * (marks - grey))
         varied = _for(_VARIATION, youth) * self._variation.draw(rng, gender, age_years)
         varied += self._variation.along(gender, age_years, scores)
-        ratio = base + marks + limit(varied, float(_for(_DARKEST, youth)))[:, :, None]
+        ratio = (
+            self._base_at(gender, age_years)
+            + marks
+            + limit(varied, float(_for(_DARKEST, youth)))[:, :, None]
+        )
         age_now = float(shares @ self._bank.age_years[chosen])
         ratio = self._ages.shift_detail(ratio, gender, age_now, age_years)
         ratio += draw_creases(rng, age_years)[:, :, None] * _CREASE_TINT
-        return encode_ratio(without_glare(ratio))
+        return encode_ratio(finish(ratio, gender))
 
     def _marks(self, chosen: I64, shares: F32, mean: F32) -> F32:
         """Return how a bank face, or a mixture of some, differs from the mean one."""
@@ -197,10 +200,10 @@ class BankGenerator:
         if key not in self._bases:
             if len(self._bases) >= _KEPT_BASES:
                 del self._bases[next(iter(self._bases))]
-            self._bases[key] = self._base(gender, age_years)
+            self._bases[key] = self._aged_mean(gender, age_years)
         return self._bases[key]
 
-    def _base(self, gender: Gender, age_years: float) -> F32:
+    def _aged_mean(self, gender: Gender, age_years: float) -> F32:
         """Return the mean face of an age, as sharp as the bank's, f32[256, 256, 3]."""
         youth, mean = np.float32(_youth(age_years)), self._mean(gender)[0]
         young = self._variation.mean_texture(gender, _BANK_YEARS)
@@ -210,7 +213,8 @@ class BankGenerator:
             bare = 1 - (1 - _BEARD_ROOM) * blur(areas().chin, 4.0)[:, :, None]
             change = change - np.maximum(lighter - bare, 0)
             lighter = np.minimum(lighter, bare)
-        gain = np.float32(_AGE_GAIN if age_years > _BANK_YEARS else 1.0)
+        gain = np.float32(np.interp(age_years, _GAIN_YEARS, _AGE_GAIN))
+        gain = gain if age_years > _BANK_YEARS else np.float32(1)
         change = gain * (lighter + np.float32(_AGE_COLOUR) * (change - lighter))
         real = (young - mean).mean(axis=2)
         real = youth * real + (1 - youth) * np.float32(_REAL_SHARE) * blur(real, _BROAD_SIGMA_PX)

@@ -23,6 +23,7 @@ from fsp_ray.core.ages import GENDERS, Gender
 from fsp_ray.core.checks import check_array, check_finite
 from fsp_ray.core.face_types import F32, TEXTURE_PX, SourceFace
 from fsp_ray.synthesis.texture import areas, beard_score, blur, brow_score, log_ratio, skin_tone
+from fsp_ray.synthesis.topology import LEFT_BROW, RIGHT_BROW, load_topology
 
 SIDE_PX: Final = 128
 HALF_PX: Final = SIDE_PX // 2
@@ -33,14 +34,10 @@ _MAX_SCORE_SIGMAS: Final = 1.8
 # What goes along with tone, brows and beard is partly in the face of the bank already.
 _EFFECT_SHARE: Final = 0.5
 # Bright spots are light, not traits, and white brows are few.
-_BRIGHT_SKIN, _BRIGHT_BROW, _BRIGHT_REST = 0.07, 0.08, 0.3
+_BRIGHT_SKIN, _BRIGHT_BROW, _BRIGHT_REST = 0.12, 0.08, 0.3
 _DARK_REST: Final = 0.6
-
-# Patches brighter than this are glare: on skin, and on lids and brows.
-_BRIGHTEST, _BRIGHTEST_BROW = 0.12, 0.03
-_GLARE_SHARE, _GLARE_SIGMA_PX = np.float32(0.85), 2.4
-_BROWS_GROWN_PX: Final = 23
-_PALER_LIDS, _LID_DEPTH = np.float32(0.7), np.float32(0.2)
+# A mark painted between the brows is no trait either, nor is a fringe.
+_DARK_FOREHEAD: Final = 0.08
 
 I8 = npt.NDArray[np.int8]
 
@@ -139,27 +136,14 @@ def limit(deviation: F32, darkest_skin: float) -> F32:
         darkest_skin: bound of what skin may darken by; brows, eyes and lips may by more.
     """
     bright, skin = _bounds()
-    dark = darkest_skin * skin + _DARK_REST * (1 - skin)
+    dark = darkest_skin + forehead()[:, :HALF_PX] * (
+        min(darkest_skin, _DARK_FOREHEAD) - darkest_skin
+    )
+    dark = dark * skin + _DARK_REST * (1 - skin)
     limited = np.where(
         deviation > 0, bright * np.tanh(deviation / bright), dark * np.tanh(deviation / dark)
     )
     return _whole(limited.astype(np.float32))
-
-
-def without_glare(ratio: F32) -> F32:
-    """Return a texture f32[256, 256, 3] whose skin, lids and brows nowhere shine.
-
-    Where a pale brow takes the place of a dark one, their difference would be brighter than skin.
-    """
-    grey = ratio.mean(axis=2)
-    ceiling, near_eyes = _ceilings()
-    level = blur(grey, _GLARE_SIGMA_PX)
-    level += near_eyes * (np.maximum(grey, level) - level)
-    calm = ratio - (_GLARE_SHARE * np.maximum(level - ceiling, 0))[:, :, None]
-    # The same red shadow that suits a dark lid looks orange on a bright one.
-    grey = calm.mean(axis=2)
-    pale = _PALER_LIDS * near_eyes * np.clip(1 + grey / _LID_DEPTH, 0, 1)
-    return np.asarray(calm - pale[:, :, None] * (calm - grey[:, :, None]), np.float32)
 
 
 @functools.cache
@@ -209,14 +193,19 @@ def _bounds() -> tuple[F32, F32]:
     skin = half(blur(areas().skin, 1.5))
     brow = np.clip(1.5 * half(blur(areas().brows, 3.0)), 0, 1)
     bright = _BRIGHT_SKIN * skin + _BRIGHT_REST * (1 - skin)
-    return (bright * (1 - brow) + _BRIGHT_BROW * brow).astype(np.float32), skin
+    bright = bright * (1 - brow) + _BRIGHT_BROW * brow
+    return bright.astype(np.float32), skin
 
 
 @functools.cache
-def _ceilings() -> tuple[F32, F32]:
-    """Return how bright a texture may be, and where eyes and brows are, f32[256, 256] each."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_BROWS_GROWN_PX, _BROWS_GROWN_PX))
-    grown = np.asarray(cv2.dilate(areas().brows, kernel), np.float32)
-    near_eyes = blur(grown, 3.0)
-    ceiling = _BRIGHTEST + near_eyes * (_BRIGHTEST_BROW - _BRIGHTEST)
-    return ceiling.astype(np.float32), near_eyes
+def forehead() -> F32:
+    """Return the forehead and what lies between the brows, f32[128, 128]."""
+    grid = (np.arange(SIDE_PX) + 0.5) / SIDE_PX
+    uv = load_topology().uv
+    eyes, inner = float(uv[[33, 263], 1].mean()), 0.5 - float(uv[[55, 107], 0].max())
+    tops = float(uv[[*LEFT_BROW, *RIGHT_BROW], 1].min())
+    across = np.abs(grid - 0.5)[None]
+    between = np.clip((eyes - 0.02 - grid) / 0.03, 0, 1)[:, None]
+    between = between * np.clip((inner - across) / 0.02, 0, 1)
+    above = np.clip((tops - grid) / 0.03, 0, 1)[:, None] * np.ones_like(across)
+    return np.maximum(between, above).astype(np.float32)

@@ -16,7 +16,7 @@ from fsp_ray.core.face_types import F32
 from fsp_ray.synthesis.ageing_build import KNOTS_YEARS
 from fsp_ray.synthesis.bank_filter import Measures, clean_edges
 from fsp_ray.synthesis.texture import areas
-from fsp_ray.synthesis.variation import HALF_PX, NUM_MODES, SIDE_PX, pack
+from fsp_ray.synthesis.variation import HALF_PX, NUM_MODES, SIDE_PX, forehead, pack
 
 MIN_FACES: Final = 400  # of a gender
 _CAP: Final = 1.2
@@ -27,6 +27,7 @@ _MAX_SIGMAS: Final = 2.5
 _RIDGE: Final = 0.05
 # Three quarters of the shading wider than this is the photographer's light.
 _LIGHT_SIGMA_PX, _LIGHT_SHARE = 12.0, 0.75
+_FOREHEAD_SIGMA_PX: Final = 6.0
 
 F64 = npt.NDArray[np.float64]
 
@@ -75,7 +76,11 @@ def symmetric_half(ratio: F32) -> F32:
     """Return the left half of a texture f32[256, 256, 3] made symmetric, f32[128, 64, 3]."""
     clean = clean_edges(np.clip(ratio, -_CAP, _CAP))
     small = cv2.resize(clean, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
-    return ((small + small[:, ::-1]) / 2)[:, :HALF_PX].astype(np.float32)
+    even = (small + small[:, ::-1]) / 2
+    # What is small on a forehead is painted on, or hair.
+    plain = cv2.GaussianBlur(even, (0, 0), _FOREHEAD_SIGMA_PX)
+    even += forehead()[:, :, None] * (plain - even)
+    return np.ascontiguousarray(even[:, :HALF_PX], np.float32)
 
 
 def build_variation(portraits: Portraits, out: Path) -> None:

@@ -19,7 +19,7 @@ from fsp_ray.synthesis.topology import load_topology
 F64 = npt.NDArray[np.float64]
 
 _FIRST_YEARS, _FULL_YEARS = 34.0, 82.0
-_DEPTH: Final = 1.7
+_DEPTH: Final = 2.0
 _STEPS: Final = 28
 _SHIFT_BITS: Final = 4
 # A crease is dark with a lighter bulge on both sides: a difference of two Gaussians.

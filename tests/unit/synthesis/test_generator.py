@@ -133,7 +133,7 @@ def test_losing_the_mean_beard_brightens_no_bare_chin(age):
     for seed in range(3):
         ratio = decode_ratio(make(generator, seed=seed, age=age, gender="male").texture)
         broad = blur(ratio.mean(axis=2), 4.0)
-        assert broad[chin].max() < 0.16
+        assert broad[chin].max() < 0.19
 
 
 def test_creases_come_with_age_and_are_their_own():
@@ -189,3 +189,16 @@ def test_statistics_follow_the_faces_and_need_fifty(tmp_path):
     few = ((number, face) for number, _, face in made[:300])
     with pytest.raises(ValueError, match="50 needed"):
         build_age_model(few, ages, female, origin, tmp_path / "b.npz")
+
+
+def test_one_draw_of_chance_is_one_person_at_every_age():
+    generator = shipped()
+
+    def marks(seed, age):
+        ratio = decode_ratio(make(generator, seed=seed, age=age).texture).mean(axis=2)
+        return blur(ratio, 2.0)[areas().core > 0.5]
+
+    mean = np.mean([marks(seed, 30.0) for seed in range(6)], axis=0)
+    same = np.corrcoef(marks(0, 30.0) - mean, marks(0, 36.0) - mean)[0, 1]
+    other = np.corrcoef(marks(0, 30.0) - mean, marks(1, 36.0) - mean)[0, 1]
+    assert same > 0.7 > other + 0.3

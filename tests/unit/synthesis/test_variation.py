@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from fsp_ray.core.ages import GENDERS
 from fsp_ray.synthesis.bank import FaceBank
+from fsp_ray.synthesis.finish import natural_lips, without_glare
 from fsp_ray.synthesis.generator import BankGenerator
 from fsp_ray.synthesis.texture import areas, blur, decode_ratio
+from fsp_ray.synthesis.topology import load_topology
 from fsp_ray.synthesis.variation import (
     HALF_PX,
     NUM_MODES,
@@ -19,7 +21,6 @@ from fsp_ray.synthesis.variation import (
     pack,
     read_scores,
     unpack,
-    without_glare,
 )
 from fsp_ray.synthesis.variation_build import Portraits, build_variation, symmetric_half
 from tests.unit.synthesis.faces import face_ratio, plain_source
@@ -37,12 +38,12 @@ def spread(faces) -> float:
 
 @pytest.mark.parametrize("gender", GENDERS)
 def test_made_people_differ_as_much_as_real_ones(gender):
-    # Root mean square between two portraits of one gender at 22 to 38 years, same filter, with
-    # the photographer's light taken out: .085 (women) to .105 (men). Mixtures of mixtures: .055.
+    # Root mean square between two portraits of one gender at 22 to 38 years, with the
+    # photographer's light taken out: .15 (women), .19 (men). Faces of the bank: .09 and .08.
     generator = BankGenerator(FaceBank.default())
     rng = np.random.default_rng(0)
     faces = generator.draw("p", [30.0] * 12, gender, plain_source(), rng)
-    assert 0.075 < spread(faces) < 0.14
+    assert 0.115 < spread(faces) < 0.2
 
 
 def test_one_bank_face_gives_many():
@@ -53,7 +54,7 @@ def test_one_bank_face_gives_many():
         generator.generate("p", 30.0, "female", plain_source(), np.random.default_rng(seed))
         for seed in range(12)
     ]
-    assert spread(faces) > 0.07
+    assert spread(faces) > 0.1
 
 
 @pytest.mark.parametrize("gender", GENDERS)
@@ -113,6 +114,20 @@ def test_nothing_shines():
     assert calm[areas().brows > 0].max() < 0.15
     dark = np.full((256, 256, 3), -0.3, np.float32)
     np.testing.assert_allclose(without_glare(dark), dark, atol=1e-6)
+
+
+def test_lips_are_as_red_as_peoples():
+    red = np.zeros((256, 256, 3), np.float32)
+    red[:] = (-0.2, -0.5, -0.35)
+    woman, man = natural_lips(red, "female"), natural_lips(red, "male")
+    mouth = slice(int(load_topology().uv[13, 1] * 256) - 8, int(load_topology().uv[13, 1] * 256))
+    middle = slice(124, 132)
+    for lips in (woman, man):
+        patch = lips[mouth, middle].mean(axis=(0, 1))
+        assert patch[1] == pytest.approx(-0.5, abs=1e-5)
+        assert 0 < patch[2] - patch[1] < 0.09
+        np.testing.assert_allclose(lips[30:60], red[30:60])
+    assert man[mouth, middle, 0].mean() < woman[mouth, middle, 0].mean()
 
 
 def test_packing_loses_a_127th():
