@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from fsp_ray.core.errors import (
     SourceError,
     VideoError,
 )
-from fsp_ray.core.progress import Problem
+from fsp_ray.core.progress import AuditSummary, Problem
 
 from .conftest import BAD, FakeJob, Fsp
 
@@ -66,6 +67,7 @@ def test_options_reach_the_job(job: FakeJob, fsp: Fsp, source: str) -> None:
     code, _, _ = fsp(
         *("anonymize", source, "s3://b/lake", "--pack", "mine", "--replace", "cover"),
         *("--audio", "drop", "--workers", "3", "--address", "ray://x", "--limit", "7"),
+        *("--privacy", "strong", "--audit-retries", "5"),
     )
     assert code == 0
     (request,) = job.requests
@@ -75,6 +77,7 @@ def test_options_reach_the_job(job: FakeJob, fsp: Fsp, source: str) -> None:
     assert request.seed is None
     settings = request.settings
     assert (settings.pack, settings.replace, settings.audio) == ("mine", "cover", "drop")
+    assert (settings.privacy, settings.audit_retries) == ("strong", 5)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,9 @@ def test_options_reach_the_job(job: FakeJob, fsp: Fsp, source: str) -> None:
     [
         ("--replace", "blur"),
         ("--audio", "louder"),
+        ("--privacy", "secret"),
+        ("--audit-retries", "-1"),
+        ("--audit-retries", "11"),
         ("--workers", "0"),
         ("--workers", "many"),
         ("--limit", "-1"),
@@ -160,6 +166,55 @@ def test_ctrl_c_is_130(job: FakeJob, fsp: Fsp, source: str) -> None:
     code, out, err = fsp("anonymize", source, "lake")
     assert (code, out) == (130, "")
     assert "run the same command again" in err
+
+
+AUDIT = AuditSummary(
+    passed=4,
+    retried=1,
+    covered=2,
+    quarantined=1,
+    compared_frames=1500,
+    searched_frames=210,
+    patches=3,
+    closest=0.08456,
+    threshold=0.067,
+)
+
+
+def test_what_the_audit_came_to_is_printed(job: FakeJob, fsp: Fsp, source: str) -> None:
+    job.answer = replace(job.answer, audit=AUDIT)
+    _, out, _ = fsp("anonymize", source, "lake")
+    assert (
+        "Audit: 4 persons passed, 1 of them with another face, 2 covered, 1 quarantined; "
+        "closest distance 0.085, same person under 0.067. "
+        "1,500 frames compared, 210 searched for faces anew, 3 covers added.\n"
+    ) in out
+    _, out, _ = fsp("anonymize", source, "lake", "--json")
+    assert json.loads(out)["audit"] == {
+        "passed": 4,
+        "retried": 1,
+        "covered": 2,
+        "quarantined": 1,
+        "compared_frames": 1500,
+        "searched_frames": 210,
+        "patches": 3,
+        "closest": 0.0846,
+        "threshold": 0.067,
+    }
+
+
+def test_where_nothing_was_audited_nothing_is_said_of_it(
+    job: FakeJob, fsp: Fsp, source: str
+) -> None:
+    job.answer = replace(job.answer, audit=AuditSummary())
+    assert "Audit" not in fsp("anonymize", source, "lake")[1]
+
+
+def test_audits_add_up() -> None:
+    nobody = AuditSummary(compared_frames=10, threshold=0.067)
+    both = AUDIT + nobody
+    assert both == replace(AUDIT, compared_frames=1510)
+    assert nobody + AUDIT == both
 
 
 def _work() -> SimpleNamespace:
