@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -38,7 +39,7 @@ _DROOP_SHUT: Final = 0.77
 _NO_IRIS: Final = 0.055
 _DROOP_RATES: Final = (0.05, 0.01)
 # Eyes smaller than this are a few pixels of the source's, softened; larger ones are drawn.
-_SMALL_PX, _CLEAR_PX = 5.0, 10.0
+_SMALL_PX, _CLEAR_PX = 6.0, 14.0
 # The white of an eye against the skin's light: shaded by the lids, never a lamp.
 _WHITE_RANGE: Final = (0.85, 1.5)
 _COLOUR_RATE: Final = 0.25
@@ -193,7 +194,7 @@ class EyePainter:
         edge = pixel / self._radius
         white = seen.white * (1 - 0.9 * np.minimum(a * a, 0.25))[:, :, None]
         corner = np.clip(1 - (0.5 - np.abs(a)) / 0.07, 0, 1)[:, :, None]
-        white = white * (1 - corner * np.array([0.12, 0.32, 0.3]))
+        white = white * (1 - corner * np.array([0.1, 0.24, 0.22]))
         iris = self._shaded_iris(from_iris_a, from_iris_b, distance, seen)
         alpha = np.clip((1 - distance) / max(_LIMBUS, edge) + 0.5, 0, 1)[:, :, None]
         ball = white + alpha * (iris - white)
@@ -225,14 +226,19 @@ class EyePainter:
 def iris_colour(face: SyntheticFace, source: SourceFace, rng: np.random.Generator) -> F64:
     """Return the iris' colour as shares of the white's, f64[3], as likely with brows and skin."""
     brows = brow_score(decode_ratio(face.texture))
-    try:
-        luminance = float(skin_tone(source.texture, source.weight)[2])
-    except ValueError:
-        luminance = _DARK_SKIN
+    luminance = _skin_luminance(source)
     fair = np.clip((brows - _DARK_BROWS) / (_LIGHT_BROWS - _DARK_BROWS), 0, 1)
     fair *= np.clip((luminance - _DARK_SKIN) / (_LIGHT_SKIN - _DARK_SKIN), 0, 1)
     common = (1 - fair) * _COMMON_DARK + fair * _COMMON_LIGHT
     return _COLOURS[rng.choice(len(common), p=common / common.sum())] * rng.uniform(0.9, 1.1)
+
+
+@functools.lru_cache(maxsize=2)  # many faces are tried on one source
+def _skin_luminance(source: SourceFace) -> float:
+    try:
+        return float(skin_tone(source.texture, source.weight)[2])
+    except ValueError:
+        return _DARK_SKIN
 
 
 def _as_coloured_as(iris: F64, white: F64) -> F64:

@@ -36,6 +36,7 @@ _MAX_AREA: Final = 0.4
 _EDGE: Final = 1.3
 _RATE_IN, _RATE_OUT = 0.5, 0.3
 _FAINT: Final = 0.05
+_STRIDE: Final = 4  # a plane needs few texels
 _FADE_TEXELS: Final = 28.0
 _SEEN: Final = 0.5
 _MIN_KNOWN: Final = 0.8
@@ -112,19 +113,19 @@ def _slope(change: F32, known: npt.NDArray[np.bool_]) -> F32:
 
     Fitted twice by least squares, the second time without what lies far from the first.
     """
-    plane = _plane()
-    weight = known & (_bare() > 0)
-    fitted = np.zeros_like(change)
+    few = (slice(None, None, _STRIDE), slice(None, None, _STRIDE))
+    rows, values = _plane()[few], change[few]
+    weight = (known & (_bare() > 0))[few]
+    solution = np.zeros((3, 3), np.float32)
     for _ in range(2):
-        if weight.sum() < 200:
-            return fitted
-        rows = plane[weight]
-        gram = rows.T @ rows + 1e-3 * np.eye(3, dtype=np.float32)
-        solution = np.linalg.solve(gram, rows.T @ change[weight])
-        fitted = (plane @ solution).astype(np.float32)
-        rest = np.sqrt((((change - fitted) / _STEPS) ** 2).sum(axis=2))
+        if weight.sum() < 200 / _STRIDE**2:
+            break
+        used = rows[weight]
+        gram = used.T @ used + 1e-3 * np.eye(3, dtype=np.float32)
+        solution = np.linalg.solve(gram, used.T @ values[weight]).astype(np.float32)
+        rest = np.sqrt((((values - rows @ solution) / _STEPS) ** 2).sum(axis=2))
         weight = weight & (rest < max(float(np.median(rest[weight])) * 1.5, 0.5))
-    return fitted
+    return _plane() @ solution
 
 
 def _sizeable(candidate: npt.NDArray[np.bool_], steps: F32) -> F32:

@@ -55,7 +55,8 @@ def paint_triangles(corners: F32, order: npt.NDArray[np.intp], shape: tuple[int,
 def affine_coefficients(corners: F32, values: F32) -> F32:
     """Return f32[C, T, 3]: a, b, c with value = a·x + b·y + c over each triangle.
 
-    Slivers take the mean of their corners throughout.
+    Slivers run along their longest edge and not across: they are painted wider than they are,
+    and the slopes across would lead far beyond their corners.
 
     Args:
         corners: f32[T, 3, 2], in pixels.
@@ -64,16 +65,22 @@ def affine_coefficients(corners: F32, values: F32) -> F32:
     origin = corners[:, 0]
     first, second = corners[:, 1] - origin, corners[:, 2] - origin
     area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    longest = np.sqrt(((corners - np.roll(corners, 1, axis=1)) ** 2).sum(axis=2).max(axis=1))
-    # A sliver is painted wider than it is, and its slopes would lead far beyond its corners.
-    sliver = np.abs(area) <= _MIN_HEIGHT_PX * longest
+    squared = ((np.roll(corners, -1, axis=1) - corners) ** 2).sum(axis=2)
+    sliver = np.abs(area) <= _MIN_HEIGHT_PX * np.sqrt(squared.max(axis=1))
     area = np.where(sliver, np.inf, area)[:, None]
     rise_first = values[:, 1] - values[:, 0]
     rise_second = values[:, 2] - values[:, 0]
     a = (rise_first * second[:, 1:] - rise_second * first[:, 1:]) / area
     b = (rise_second * first[:, :1] - rise_first * second[:, :1]) / area
     c = values[:, 0] - a * origin[:, :1] - b * origin[:, 1:]
-    c[sliver] = values[sliver].mean(axis=1)
+    at = np.flatnonzero(sliver)
+    first_end = squared[at].argmax(axis=1)
+    ends = np.stack([first_end, (first_end + 1) % 3])
+    start, stop = corners[at, ends[0]], corners[at, ends[1]]
+    along = (stop - start) / np.maximum(squared[at, first_end], 1e-9)[:, None]
+    rise = values[at, ends[1]] - values[at, ends[0]]
+    a[at], b[at] = rise * along[:, :1], rise * along[:, 1:]
+    c[at] = values[at, ends[0]] - a[at] * start[:, :1] - b[at] * start[:, 1:]
     return np.stack([a, b, c], axis=-1).transpose(1, 0, 2).astype(np.float32)
 
 

@@ -53,8 +53,10 @@ def test_a_sliver_does_not_reach_beyond_its_corners() -> None:
     values = np.array([[[0], [1], [0.2]]], np.float32)
     painted = paint_triangles(corners, np.array([0]), (8, 40))
     out = evaluate(painted, affine_coefficients(corners, values))[painted > 0]
-    assert out.min() >= 0
-    assert out.max() <= 1
+    assert out.min() > -0.03
+    assert out.max() < 1.03
+    # ... and runs along itself: as one colour, it would be a speck.
+    assert np.ptp(out) > 0.9
 
 
 def test_later_triangles_hide_earlier_ones() -> None:
