@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from fsp_ray.core.ages import MAX_AGE_YEARS, Gender
+from fsp_ray.core.ages import MAX_AGE_YEARS, Gender, age_group
 from fsp_ray.core.face_types import Choice, FaceReading, HeadView, SourceFace, SyntheticFace
 from fsp_ray.core.protocols import FaceEmbedder, FaceGenerator, FaceSwapper, Models
 from fsp_ray.swap.choosing_cues import TextureLikeness, shape_gap
@@ -33,9 +33,11 @@ class ChooserSettings:
         tried: of them, put on the best view.
         finalists: of them, made to read the right age, and put on more views.
         views: looks at the head that finalists are put on; the first ones are used.
-        shape_weight: per face width that features move (less likeness).
+        shape_weight: per face width that features move (less likeness), up to `enough_shape`:
+            what moves farther looks odd rather than different.
         texture_weight: per unit of correlation of the marks.
         age_weight: per year that the face reads older or younger than the source.
+        group_weight: for reading as of another age group.
         gender_weight: per unit of probability under `sure_gender`.
         strain_weight: per standard deviation that the shape would leave the natural.
         near_weight: per unit of likeness to a taken face beyond `near`.
@@ -45,15 +47,17 @@ class ChooserSettings:
         min_presence: share of the landmarker's confidence that must be left, else refused.
     """
 
-    candidates: int = 10
-    tried: int = 5
+    candidates: int = 8
+    tried: int = 4
     finalists: int = 2
     views: int = 2
-    shape_weight: float = 5.0
+    shape_weight: float = 4.0
+    enough_shape: float = 0.028
     texture_weight: float = 0.3
-    age_weight: float = 0.02
+    age_weight: float = 0.05
+    group_weight: float = 0.1
     gender_weight: float = 2.0
-    strain_weight: float = 0.05
+    strain_weight: float = 0.08
     near_weight: float = 0.5
     near: float = 0.5
     sure_gender: float = 0.75
@@ -120,12 +124,14 @@ class _Trial:
         looks: one a view; None where it can't be drawn.
         cost: likeness and oddness, the age left out.
         older_years: how much older than the source the face reads.
+        another_group: whether it reads as of another age group.
     """
 
     candidate: _Candidate
     looks: Sequence[Look | None]
     cost: float
     older_years: float
+    another_group: bool
 
 
 class FaceChooser:
@@ -200,8 +206,8 @@ class FaceChooser:
         views: Sequence[HeadView],
         taken: Sequence[FaceReading],
     ) -> _Person:
-        """Read the real face; views beyond the first ones only tell what to keep away from."""
-        bare = [self._try_on.bare(view) for view in views[: self._settings.views + 1]]
+        """Read the real face on the views that faces are tried on."""
+        bare = [self._try_on.bare(view) for view in views[: self._settings.views]]
         return _Person(person_id, age_years, gender, source, views, bare, taken)
 
     def _drawn(self, person: _Person, rng: np.random.Generator, count: int) -> list[_Candidate]:
@@ -230,7 +236,8 @@ class FaceChooser:
         settings = self._settings
         bent = strain(face, source, self._swap)
         cost = settings.strain_weight * bent + _REFUSED * (bent > settings.max_strain)
-        return cost - settings.shape_weight * shape_gap(face, source, self._swap)
+        moved = min(shape_gap(face, source, self._swap), settings.enough_shape)
+        return cost - settings.shape_weight * moved
 
     def _aged(self, person: _Person, trial: _Trial) -> _Trial:
         """Undo what the face reads too old or too young, if that makes a better one."""
@@ -251,24 +258,27 @@ class FaceChooser:
         return min(trial, new, key=self._total)
 
     def _trial(
-        self, person: _Person, candidate: _Candidate, count: int, before: _Trial | None = None
+        self, person: _Person, candidate: _Candidate, count: int, first: _Trial | None = None
     ) -> _Trial:
-        """Try a candidate on the first `count` views; `before` holds looks at some already."""
-        looks = list(before.looks) if before else []
+        """Try a candidate on the first `count` views; `first` holds looks at some already."""
+        looks = list(first.looks) if first else []
         looks += [
             self._try_on.wearing(candidate.face, person.source, view)
             for view in person.views[len(looks) : count]
         ]
         seen = [(look, bare) for look, bare in zip(looks, person.bare, strict=False) if look]
         if not seen:
-            return _Trial(candidate, looks, candidate.cost + _REFUSED, 0.0)
+            return _Trial(candidate, looks, candidate.cost + _REFUSED, 0.0, False)
         worn = [look for look, _ in seen]
         cost = candidate.cost + self._likeness(person, worn) + self._near(person, worn)
-        older = float(np.mean([look.age_years - bare.age_years for look, bare in seen]))
-        return _Trial(candidate, looks, cost + self._oddness(person, worn), older)
+        now, before = (_age(read) for read in zip(*seen, strict=True))
+        moved = age_group(now) != age_group(before)
+        return _Trial(candidate, looks, cost + self._oddness(person, worn), now - before, moved)
 
     def _total(self, trial: _Trial) -> float:
-        return trial.cost + self._settings.age_weight * abs(trial.older_years)
+        settings = self._settings
+        cost = trial.cost + settings.age_weight * abs(trial.older_years)
+        return cost + settings.group_weight * trial.another_group
 
     def _hope(self, trial: _Trial) -> float:
         """Return the cost, less what can still be corrected."""
@@ -313,6 +323,10 @@ class FaceChooser:
 def _threshold(judge: FaceEmbedder) -> float:
     """Return the cosine that one pair of strangers in a hundred reaches."""
     return 1 - judge.match_distance(_FAR)
+
+
+def _age(looks: Sequence[Look]) -> float:
+    return float(np.clip(np.mean([look.age_years for look in looks]), 0, MAX_AGE_YEARS))
 
 
 def _reading(looks: Sequence[Look | None]) -> FaceReading:

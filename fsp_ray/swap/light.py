@@ -146,13 +146,18 @@ def _tone_curve(log_ratio: npt.NDArray[np.floating], source: SourceFace) -> F32:
 
 def _as_coloured_as(log_ratio: F32, source: SourceFace) -> F32:
     """Return the ratios with less colour where the source's skin has little, as in old films."""
-    skin = source.texture[(skin_mask() > 0) & (source.weight > 0)].astype(np.float32)
-    if len(skin) == 0:
-        return log_ratio
-    red, green, blue = np.median(skin, axis=0) + 1
-    share = np.clip((abs(np.log(red / green)) + abs(np.log(blue / green))) / _COLOURED, 0, 1)
+    share = np.float32(_colour_share(source))
     grey = log_ratio.mean(axis=2, keepdims=True)
     return np.asarray(grey + share * (log_ratio - grey), np.float32)
+
+
+@functools.lru_cache(maxsize=2)  # many faces are tried on one source
+def _colour_share(source: SourceFace) -> float:
+    skin = source.texture[(skin_mask() > 0) & (source.weight > 0)].astype(np.float32)
+    if len(skin) == 0:
+        return 1.0
+    red, green, blue = np.median(skin, axis=0) + 1
+    return float(np.clip((abs(np.log(red / green)) + abs(np.log(blue / green))) / _COLOURED, 0, 1))
 
 
 def _unwrap_half(rgb: U8, vertices: F32) -> tuple[U8, F32]:
