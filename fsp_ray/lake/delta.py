@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
+import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -72,10 +73,15 @@ def open_table(storage: Storage, table: str) -> DeltaTable:
 
 
 def append(storage: Storage, table: str, rows: Any) -> None:
-    """Add a pyarrow Table's rows."""
+    """Add a pyarrow Table's rows; columns that an older version did not know are added."""
     if rows.num_rows:
+        bare = _bare(rows)
         with lake_errors(f"write the table {table}"):
-            retried(lambda: write_deltalake(open_table(storage, table), rows, mode="append"))
+            retried(
+                lambda: write_deltalake(
+                    open_table(storage, table), bare, mode="append", schema_mode="merge"
+                )
+            )
 
 
 def replace(delta: DeltaTable, rows: Any, predicate: str) -> None:
@@ -84,7 +90,16 @@ def replace(delta: DeltaTable, rows: Any, predicate: str) -> None:
     Raises:
         CommitFailedError: matching rows changed since `delta` was opened.
     """
-    write_deltalake(delta, rows, mode="overwrite", predicate=predicate)
+    write_deltalake(delta, _bare(rows), mode="overwrite", predicate=predicate, schema_mode="merge")
+
+
+def _bare(rows: Any) -> Any:
+    """Return rows without the words about their columns.
+
+    A table keeps those that it was made with: Delta refuses rows that say something else.
+    """
+    fields = [field.remove_metadata() for field in rows.schema]
+    return rows.cast(pa.schema(fields))
 
 
 def delete(storage: Storage, table: str, predicate: str) -> int:

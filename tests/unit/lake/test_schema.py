@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from fsp_ray.lake import TABLES, Lake, export_schemas
+from fsp_ray.lake import TABLES, Lake, Row, delta, export_schemas
 from fsp_ray.lake.delta import open_table
 from fsp_ray.lake.schema import Column, Table
 
@@ -73,3 +75,37 @@ def test_columns_and_tables_check_themselves() -> None:
         Table("t", "", ("x",), (Column("x", "string", ""), Column("x", "string", "")))
     with pytest.raises(ValueError, match="key"):
         Table("t", "", ("y",), (Column("x", "string", ""),))
+
+
+def _as_it_was(table: Table, without: str) -> Table:
+    """A table as an older version made it: other words about a column, and one column less."""
+    columns = tuple(
+        replace(column, description="otherwise", words=())
+        for column in table.columns
+        if column.name != without
+    )
+    return replace(table, columns=columns)
+
+
+def test_a_lake_of_an_older_version_takes_what_this_one_writes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    video_row: Callable[..., Row],
+    person_row: Callable[..., Row],
+    audit_row: Callable[..., Row],
+) -> None:
+    older = {name: _as_it_was(table, "age_std_years") for name, table in TABLES.items()}
+    with monkeypatch.context() as patch:
+        patch.setattr(delta, "TABLES", older)
+        Lake.create(str(tmp_path / "lake"))
+    lake = Lake.create(str(tmp_path / "lake"))
+    for _ in range(2):
+        lake.commit(
+            videos=[video_row("a.mp4")],
+            persons=[person_row("a.mp4", age_std_years=4.5)],
+            audit=[audit_row("a.mp4")],
+        )
+    (row,) = lake.query(
+        "select age_std_years, verdict from persons join audit using (person_id)"
+    ).to_pylist()
+    assert row == {"age_std_years": 4.5, "verdict": "pass"}
