@@ -15,9 +15,9 @@ from fsp_ray.core.face_types import F32, TrackSummary
 F64 = npt.NDArray[np.float64]
 
 # How far off the age of a well seen face is (68 % of faces), by the age that was read; measured
-# on labelled faces that nothing was fitted on.
-_AGES_YEARS: Final = (0.0, 10.0, 20.0, 40.0, 60.0, 80.0)
-_STD_YEARS: Final = (2.0, 5.0, 6.0, 7.5, 8.0, 8.0)
+# on labelled faces that the `open` pack's head had not seen.
+_AGES_YEARS: Final = (0, 3, 7, 12, 17, 22, 35, 45, 55, 120)
+_STD_YEARS: Final = (1.2, 1.5, 2.5, 3.2, 4.2, 6.2, 7.0, 9.2, 8.2, 8.4)
 # A normal distribution's standard deviation from its median absolute deviation.
 _STD_OF_MAD: Final = 1.4826
 # One view that is certain must not outvote many: its log-odds count up to these.
