@@ -39,7 +39,7 @@ _GROWN_YEARS: Final = 16.0
 _ADULT_YEARS, _CHILD_YEARS = 20.0, 7.0
 # How the marks of the bank face and the random ones count, for adults and for children, and how
 # far each may darken skin.
-_MARKS, _VARIATION, _DARKEST = (1.1, 0.35), (1.4, 0.7), (0.25, 0.06)
+_MARKS, _VARIATION, _DARKEST = (1.1, 0.35), (1.4, 0.7), (0.28, 0.06)
 _SHAPE: Final = (1.0, 0.6)
 # The bank's faces read as this old; ageing starts from there.
 _BANK_YEARS: Final = 27.0
@@ -50,10 +50,11 @@ _AGE_COLOUR: Final = 0.4
 _REAL_SHARE, _BROAD_SIGMA_PX = 0.8, 5.0
 # The mean man has some beard: a shaven one must not get a bright mouth by losing it.
 _BEARD_ROOM: Final = 0.02
-# Creases are redder than skin: blue and green lose more than red.
-_CREASE_TINT: Final = np.array([0.8, 1.0, 1.1], np.float32)
+# Creases and shades are redder than skin: blue and green lose more than red.
+_SHADE_TINT: Final = np.array([0.8, 1.0, 1.1], np.float32)
 # Ageing wears off some of what tells men from women.
 _GENDER_PUSH: Final[dict[Gender, float]] = {"female": 0.2, "male": 0.6}
+_CHILD_PUSH: Final = 0.8
 _KEPT_BASES: Final = 8
 # A shape may leave the mean by this much, in face widths.
 _MAX_DEVIATION: Final = 0.12
@@ -177,14 +178,12 @@ class BankGenerator:
         marks = _for(_MARKS, youth) * (grey + np.float32(1 - youth) * (marks - grey))
         varied = _for(_VARIATION, youth) * self._variation.draw(rng, gender, age_years)
         varied += self._variation.along(gender, age_years, scores)
-        ratio = (
-            self._base_at(gender, age_years)
-            + marks
-            + limit(varied, float(_for(_DARKEST, youth)))[:, :, None]
-        )
+        varied = limit(varied, float(_for(_DARKEST, youth)))[:, :, None]
+        varied = np.where(varied < 0, varied * _SHADE_TINT, varied)
+        ratio = self._base_at(gender, age_years) + marks + varied
         age_now = float(shares @ self._bank.age_years[chosen])
         ratio = self._ages.shift_detail(ratio, gender, age_now, age_years)
-        ratio += draw_creases(rng, age_years)[:, :, None] * _CREASE_TINT
+        ratio += draw_creases(rng, age_years)[:, :, None] * _SHADE_TINT
         return encode_ratio(finish(ratio, gender))
 
     def _marks(self, chosen: I64, shares: F32, mean: F32) -> F32:
@@ -218,13 +217,19 @@ class BankGenerator:
         change = gain * (lighter + np.float32(_AGE_COLOUR) * (change - lighter))
         real = (young - mean).mean(axis=2)
         real = youth * real + (1 - youth) * np.float32(_REAL_SHARE) * blur(real, _BROAD_SIGMA_PX)
-        push = (1 - youth) * self._push(gender)
+        push = self._push(gender, age_years)
         return np.asarray(mean + real[:, :, None] + change + push, np.float32)
 
-    def _push(self, gender: Gender) -> F32:
-        """Return what makes a grown face read as its gender more surely, f32[256, 256, 3]."""
+    def _push(self, gender: Gender, age_years: float) -> F32:
+        """Return what makes a face read as its gender more surely, f32[256, 256, 3]."""
         other: Gender = "male" if gender == "female" else "female"
-        return np.float32(_GENDER_PUSH[gender]) * (self._mean(gender)[0] - self._mean(other)[0])
+        youth = np.float32(_youth(age_years))
+        grown = self._mean(gender)[0] - self._mean(other)[0]
+        push = (1 - youth) * np.float32(_GENDER_PUSH[gender]) * grown
+        if youth > 0:
+            own, others = (self._variation.mean_texture(g, age_years) for g in (gender, other))
+            push += youth * np.float32(_CHILD_PUSH) * (own - others).mean(axis=2)[:, :, None]
+        return push
 
     def _shape(self, chosen: I64, shares: F32, gender: Gender, age_years: float) -> F32:
         mean = self._mean(gender)[1]
