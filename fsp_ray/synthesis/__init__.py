@@ -17,6 +17,7 @@ from fsp_ray.synthesis.topology import (
     normalise_shape,
     with_rings,
 )
+from fsp_ray.synthesis.variation import VariationModel, load_variation
 
 __all__ = [
     "AgeModel",
@@ -27,11 +28,13 @@ __all__ = [
     "SourceFaceBuilder",
     "TexelMap",
     "Topology",
+    "VariationModel",
     "build_bank",
     "decode_ratio",
     "encode_ratio",
     "load_age_model",
     "load_topology",
+    "load_variation",
     "log_ratio",
     "merge_sources",
     "mix_bank",
