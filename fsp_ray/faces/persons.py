@@ -71,12 +71,17 @@ def aggregate(summaries: Sequence[TrackSummary]) -> PersonAttributes | None:
     )
 
 
+def age_std_of_a_look(years: float) -> float:
+    """Return how far off the age read from one good look is, for 68 % of faces, in years."""
+    return float(np.interp(years, _AGES_YEARS, _STD_YEARS))
+
+
 def _age_std(years: float, ages: F32, weights: F64) -> float:
     """Join what a good look leaves open with what the views disagree about.
 
     Only the second shrinks with more views: they show one person, and err alike.
     """
-    known = float(np.interp(years, _AGES_YEARS, _STD_YEARS))
+    known = age_std_of_a_look(years)
     spread = _STD_OF_MAD * _weighted_median(np.abs(ages - np.float32(years)), weights)
     return float(np.hypot(known, spread / np.sqrt(_effective_number(weights))))
 

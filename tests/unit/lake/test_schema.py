@@ -20,7 +20,7 @@ PROMISED = {
     " run_id finished_at recorded_on duration_s num_frames width height frame_rate has_audio"
     " num_persons num_faces covered_faces sha256",
     "persons": "video_id person_id first_seen_s last_seen_s visible_s num_frames age_years"
-    " age_group gender gender_confidence median_face_px replaced",
+    " age_std_years age_group gender gender_confidence median_face_px replaced",
     "tracks": "video_id track_id person_id start_s end_s num_frames swapped_frames covered_frames"
     " interpolated_frames mean_det_score median_face_px",
     "audit": "video_id person_id verdict retries distance_mean distance_min threshold"
