@@ -112,7 +112,7 @@ def _job(source: Path, lake: Path) -> list[str]:
 
 
 def _wait_for_segment(lake: Path, driver: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150  # a busy machine is slow to start Ray
     while not list((lake / "_staging").glob("*/*/segments/*.mkv")):
         assert driver.poll() is None, "the driver ended before it was killed"
         assert time.monotonic() < deadline, "no segment was ever rendered"

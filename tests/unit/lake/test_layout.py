@@ -7,10 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fsp_ray.core.errors import LakeError
-from fsp_ray.lake.layout import published_path, staging_path
+from fsp_ray.lake.layout import certificate_path, published_path, staging_path
 
 # Pieces that names are made of, chosen to collide if anything can.
-PIECES = st.sampled_from(["a", "B", ".mp4", ".MP4", ".mov", ".Mov", ".d", ".", " ", "é", "\n"])
+PIECES = st.sampled_from(
+    ["a", "B", ".json", ".mp4", ".MP4", ".mov", ".Mov", ".d", ".", " ", "é", "\n"]
+)
 NAMES = st.lists(PIECES, min_size=1, max_size=5).map("".join)
 FOLDERS = NAMES.map(lambda name: name if name.strip(".") else "a")
 FILES = st.builds(str.__add__, NAMES, st.sampled_from([".mp4", ".MP4", ".mov", ".Mov"]))
@@ -38,6 +40,7 @@ def test_published_path(source: str, published: str) -> None:
 
 @given(st.lists(PATHS, min_size=2, max_size=12, unique=True))
 @example(["x.mov", "x.mov.mp4", "x.mov.mp4.mp4", "x.MOV", "x.MOV.mp4"])
+@example(["x.mov", "x.mov.mp4.json/y.mp4", "x.mov.mp4.json.d/y.mp4"])
 @example(["x.mov", "x.mov.mp4/y.mp4", "x.mov.mp4.d/y.mp4", "x.mov.mp4.d.d/y.mp4"])
 def test_no_two_sources_share_a_place_nor_is_one_a_folder_of_another(paths: list[str]) -> None:
     places = [published_path(path) for path in paths]
@@ -45,6 +48,10 @@ def test_no_two_sources_share_a_place_nor_is_one_a_folder_of_another(paths: list
     for one, other in itertools.permutations(places, 2):
         assert not other.startswith(f"{one}/")
     assert all(place.endswith(".mp4") for place in places)
+    certificates = [certificate_path(path) for path in paths]
+    assert not set(certificates) & set(places)
+    for certificate, place in itertools.product(certificates, places):
+        assert not place.startswith(f"{certificate}/")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,25 @@ def test_publish_puts_the_file_in_its_place_and_leaves_the_local_one(
     assert not Path(uri).exists()
 
 
+def test_a_certificate_comes_and_goes_with_its_video(lake: Lake, tmp_path: Path) -> None:
+    local = tmp_path / "out.mp4"
+    local.write_bytes(b"frames")
+    uri = lake.publish(local, "sub/clip.mov", b"{}")
+    paper = Path(f"{uri}.json")
+    assert paper.read_bytes() == b"{}"
+    lake.publish(local, "sub/clip.mov", b'{"second": true}')
+    assert paper.read_bytes() == b'{"second": true}'
+    lake.withdraw("sub/clip.mov")
+    assert [p for p in (tmp_path / "lake" / "videos").rglob("*") if p.is_file()] == []
+
+
+def test_no_video_stands_without_its_certificate(lake: Lake, tmp_path: Path) -> None:
+    """Where publishing dies between the two, the certificate is there and the video is not."""
+    with pytest.raises(LakeError):
+        lake.publish(tmp_path / "missing.mp4", "clip.mp4", b"{}")
+    assert not Path(lake.published_uri("clip.mp4")).exists()
+
+
 def test_a_process_killed_while_publishing_leaves_the_old_version(
     lake: Lake, tmp_path: Path
 ) -> None:
