@@ -36,7 +36,8 @@ class ChooserSettings:
         shape_weight: per face width that features move (less likeness), up to `enough_shape`:
             what moves farther looks odd rather than different.
         texture_weight: per unit of correlation of the marks.
-        age_weight: per year that the face reads older or younger than the source.
+        age_weight: per square of the years that the face reads older or younger than the source,
+            for the estimator itself errs by one or two.
         group_weight: for reading as of another age group.
         gender_weight: per unit of probability under `sure_gender`.
         strain_weight: per standard deviation that the shape would leave the natural.
@@ -54,10 +55,10 @@ class ChooserSettings:
     shape_weight: float = 4.0
     enough_shape: float = 0.028
     texture_weight: float = 0.3
-    age_weight: float = 0.05
-    group_weight: float = 0.1
+    age_weight: float = 0.012
+    group_weight: float = 0.15
     gender_weight: float = 2.0
-    strain_weight: float = 0.08
+    strain_weight: float = 0.05
     near_weight: float = 0.5
     near: float = 0.5
     sure_gender: float = 0.75
@@ -78,10 +79,10 @@ _DEFAULT: Final = ChooserSettings()
 _REFUSED: Final = 10.0
 # An estimator's bias is undone by at most so many years: beyond, textures turn to masks.
 _MAX_CORRECTION_YEARS: Final = 30.0
-_CLOSE_YEARS: Final = 1.0
+_CLOSE_YEARS: Final = 1.5
 # Years that a face reads older for one year that it is meant to be: measured, before and bounds.
 _USUAL_SLOPE: Final = 0.6
-_SLOPES: Final = (0.3, 1.2)
+_SLOPES: Final = (0.3, 2.5)
 # What can be corrected: beyond it, it counts in the choice of finalists.
 _CORRECTABLE_YEARS: Final = 10.0
 _FAR: Final = 0.01
@@ -254,8 +255,8 @@ class FaceChooser:
         new = self._trial(person, replace(old, face=face, asked_years=asked), len(trial.looks))
         slope = (new.older_years - trial.older_years) / (asked - old.asked_years)
         slope = float(np.clip(slope, *_SLOPES))
-        new = replace(new, candidate=replace(new.candidate, slope=slope))
-        return min(trial, new, key=self._total)
+        better = min(trial, new, key=self._total)
+        return replace(better, candidate=replace(better.candidate, slope=slope))
 
     def _trial(
         self, person: _Person, candidate: _Candidate, count: int, first: _Trial | None = None
@@ -277,13 +278,13 @@ class FaceChooser:
 
     def _total(self, trial: _Trial) -> float:
         settings = self._settings
-        cost = trial.cost + settings.age_weight * abs(trial.older_years)
+        cost = trial.cost + settings.age_weight * trial.older_years**2
         return cost + settings.group_weight * trial.another_group
 
     def _hope(self, trial: _Trial) -> float:
         """Return the cost, less what can still be corrected."""
         beyond = max(0.0, abs(trial.older_years) - _CORRECTABLE_YEARS)
-        return trial.cost + self._settings.age_weight * beyond
+        return trial.cost + self._settings.age_weight * beyond**2
 
     def _likeness(self, person: _Person, looks: Sequence[Look]) -> float:
         """Return how much of the person the judges see: half their mean, half the worst."""
