@@ -85,7 +85,7 @@ def train(
     faces, width = looks[0].shape
     network = _start(width, settings.units, rng)
     adam = _Adam(network, settings)
-    steps = settings.epochs * (faces // settings.batch)
+    steps = settings.epochs * max(1, faces // settings.batch)
     stacked = np.stack(looks)
     for step in range(steps):
         chosen = rng.integers(0, faces, settings.batch)

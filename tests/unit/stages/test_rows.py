@@ -83,6 +83,7 @@ def person(person_id: str = PERSON, *track_ids: str, age: float | None = 34.56) 
         age,
         "female" if known else None,
         0.87654 if known else None,
+        4.26 if known else None,
     )
 
 
@@ -200,13 +201,14 @@ def test_nobody_is_seen_beyond_the_end() -> None:
 
 def test_what_was_not_read_stays_unknown() -> None:
     (row,) = persons_rows(INFO, [person(age=None)], shards([counts(0, 9)]), "r")
-    unread = {row[name] for name in ("age_years", "age_group", "gender", "gender_confidence")}
+    names = ("age_years", "age_std_years", "age_group", "gender", "gender_confidence")
+    unread = {row[name] for name in names}
     assert unread == {None}
 
 
 def test_what_was_read_is_rounded_alike() -> None:
     (row,) = persons_rows(INFO, [person(age=34.56)], shards([counts(0, 9)]), "r")
-    assert (row["age_years"], row["age_group"]) == (34.6, "35-44")
+    assert (row["age_years"], row["age_std_years"], row["age_group"]) == (34.6, 4.3, "35-44")
     assert (row["gender"], row["gender_confidence"]) == ("female", 0.877)
 
 
