@@ -29,6 +29,9 @@ _COLOURS: Final[Mapping[str, str]] = {
 _OTHER_COLOUR: Final = "#CC79A7"
 _IMPOSTOR_COLOUR: Final = "#999999"
 _DPI: Final = 110
+# Where similarities spread widely, a hundred faces make no smooth curve over the finest bins.
+_WIDE: Final = 0.5
+_WIDE_BINS: Final = 5
 
 
 def write_plots(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
@@ -65,18 +68,20 @@ def similarity_plot(
 
     def draw(axes: Any, judge: str, comparison: str) -> None:
         grown = thresholds[judge]["grown"]
-        _steps(axes, grown.histogram, "different people", _IMPOSTOR_COLOUR, filled=True)
         found_here = _of(under, judge, comparison)
+        span = _extent([grown.histogram, *(found.histogram for _, found in found_here)])
+        step = _WIDE_BINS if span[1] - span[0] > _WIDE else 1
+        _steps(axes, grown.histogram, "different people", _IMPOSTOR_COLOUR, step, filled=True)
         for one, found in found_here:
             if one.condition != "unchanged" or comparison == "other_frame":
-                _steps(axes, found.histogram, one.condition, _colour(one.condition))
+                _steps(axes, found.histogram, one.condition, _colour(one.condition), step)
         for far, style in (("0.01", ":"), ("0.001", "--")):
             threshold = grown.at[far]
             if threshold is not None:
                 label = f"FAR {100 * float(far):g} %"
                 axes.axvline(threshold, color="k", linestyle=style, linewidth=1, label=label)
-        axes.set_xlim(*_extent([grown.histogram, *(f.histogram for _, f in found_here)]))
-        axes.set_xlabel("cosine similarity")
+        axes.set_xlim(*span)
+        axes.set_xlabel("cosine similarity, grown people")
         axes.set_ylabel("share of pairs")
 
     return _grid(under, draw)
@@ -177,10 +182,13 @@ def _of(under: Sequence[Under], judge: str, comparison: str) -> list[tuple[Under
     ]
 
 
-def _steps(axes: Any, histogram: Counts, label: str, colour: str, *, filled: bool = False) -> None:
-    share = np.array(histogram, np.float64) / max(sum(histogram), 1)
-    alpha = 0.35 if filled else 1.0
-    axes.stairs(share, SIMILARITY_EDGES, label=label, color=colour, fill=filled, alpha=alpha)
+def _steps(
+    axes: Any, histogram: Counts, label: str, colour: str, step: int, *, filled: bool = False
+) -> None:
+    counts = np.array(histogram, np.float64).reshape(-1, step).sum(axis=1)
+    share, alpha = counts / max(sum(histogram), 1), 0.35 if filled else 1.0
+    edges = SIMILARITY_EDGES[::step]
+    axes.stairs(share, edges, label=label, color=colour, fill=filled, alpha=alpha)
 
 
 def _extent(histograms: Sequence[Counts]) -> tuple[float, float]:

@@ -89,7 +89,7 @@ def reidentified(
             axis: {name: matches(rows) for name, rows in rows_by_group(groups).items()}
             for axis, groups in axes.items()
         },
-        histogram=histogram(similarities),
+        histogram=histogram(similarities[grown]),
         roc=reference.roc(judge, similarities, grown),
     )
 

@@ -54,7 +54,7 @@ class Reidentified:
         gallery: originals to choose from in ranking.
         all: over everybody.
         groups: axis (`age_group`, `gender`, `face_px`, `replaced`) -> group -> figures.
-        histogram: of similarities after against before, over SIMILARITY_EDGES.
+        histogram: of grown people's similarities after against before, over SIMILARITY_EDGES.
         roc: matched share at each of ROC_FARS.
     """
 
