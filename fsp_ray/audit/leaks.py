@@ -112,13 +112,20 @@ def _compare(a: F32, b: F32) -> tuple[float, float, float, float]:
 
 def _detail(a: F32, edges: F32, edges_after: F32) -> float:
     side = _SIDE_PX // _PARTS
-    parts: list[float] = []
-    for top in range(0, _SIDE_PX, side):
-        for left in range(0, _SIDE_PX, side):
-            part = np.s_[top : top + side, left : left + side]
-            if a[part].std() >= FLAT_LEVELS:
-                parts.append(_cosine(edges[:, *part], edges_after[:, *part]))
-    return float(np.median(parts)) if parts else 0.0
+    showing = a.reshape(_PARTS, side, _PARTS, side).std(axis=(1, 3)) >= FLAT_LEVELS
+    if not showing.any():
+        return 0.0
+    shared = _by_part(edges * edges_after)
+    length = np.sqrt(_by_part(edges * edges) * _by_part(edges_after * edges_after))
+    return float(np.median((shared / np.maximum(length, 1e-6))[showing]))
+
+
+def _by_part(values: F32) -> F32:
+    """Sum f32[2, side - 1, side - 1] up, part by part."""
+    side = _SIDE_PX // _PARTS
+    whole = np.zeros((2, _SIDE_PX, _SIDE_PX), np.float32)
+    whole[:, :-1, :-1] = values
+    return whole.reshape(2, _PARTS, side, _PARTS, side).sum(axis=(0, 2, 4))
 
 
 def _edges(small: F32) -> F32:

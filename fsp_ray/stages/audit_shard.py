@@ -32,7 +32,7 @@ from fsp_ray.video import decode, play_segment, prefetch
 
 _BATCH_BYTES: Final = 16 << 20  # two decoders run at once
 # Every so many detection intervals of the analysis, in frames that it did not look at.
-_SEARCH_EVERY: Final = 2
+_SEARCH_EVERY: Final = 3
 _CLOSELY_EVERY: Final = 4
 # A leak between two frames that hold was one all the same; a cover of one frame would only flicker.
 _HOLD_FRAMES: Final = 2
