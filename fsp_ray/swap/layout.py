@@ -61,6 +61,10 @@ DISTANCES: Final = (
     Distance("chin", _DOWN, (152,), (17,), 0.241, 0.028),
     Distance("jaw width", _ACROSS, (397,), (172,), 0.803, 0.043),
     Distance("forehead", _DOWN, _EYES, (10,), 0.397, 0.032),
+    Distance("temples", _ACROSS, (332,), (103,), 0.733, 0.024),
+    Distance("brows apart", _ACROSS, (285,), (55,), 0.189, 0.014),
+    Distance("brow tilt", _DOWN, (53, 283), (55, 285), -0.0125, 0.005),
+    Distance("eye tilt", _DOWN, (33, 263), (133, 362), -0.0067, 0.005),
     Distance("corners up", _DOWN, (0, 17), (61, 291), 0.02, 0.012),
 )
 # No trait but an expression: one photograph's smile, were it moved, would be lost for good.

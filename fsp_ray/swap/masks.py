@@ -29,6 +29,9 @@ TEXELS_PER_FACE: Final = 200
 # Over lids and lips the synthetic skin comes in fast, or the source's own contours show double.
 _RIM_TEXELS: Final = 3
 _LID_TEXELS: Final = 1.5
+# From the lips down so many texels, the edge grows softer by this share.
+_JAW_TEXELS: Final = 30.0
+_JAW_SOFTER: Final = 1.0
 _SUBPIXEL_BITS: Final = 4
 
 _LEFT_EYE: Final = (*LEFT_EYE_UPPER, *LEFT_EYE_LOWER[-2:0:-1])
@@ -45,7 +48,10 @@ def opacity(feather: float) -> U8:
     Soft inside of the oval over `feather` face widths; nothing over eyes and the inner mouth.
     """
     face = _filled(FACE_OVAL)
-    width = max(1.0, feather * TEXELS_PER_FACE)
+    # A beard goes on beyond the jaw: there the edge is softer still.
+    lip_row = _texels(_OUTER_LIPS)[:, 1].max()
+    jaw = np.clip((np.arange(TEXTURE_PX)[:, None] - lip_row) / _JAW_TEXELS, 0, 1)
+    width = np.maximum(1.0, feather * TEXELS_PER_FACE) * (1 + _JAW_SOFTER * jaw)
     soft = np.clip(_distance_inside(face) / width, 0, 1)
     # A smooth step has no visible crease at either end.
     soft = soft * soft * (3 - 2 * soft)

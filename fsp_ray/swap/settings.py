@@ -22,10 +22,10 @@ class SwapSettings:
         feather: width of the soft edge, as a share of the face's width.
     """
 
-    shape_gain: float = 2.0
-    max_shift: float = 0.14
-    layout_gain: float = 1.7
-    expression_weight: float = 0.4
+    shape_gain: float = 2.3
+    max_shift: float = 0.17
+    layout_gain: float = 2.0
+    expression_weight: float = 0.25
     feather: float = 0.045
 
     def __post_init__(self) -> None:
@@ -45,10 +45,12 @@ class SwapSettings:
         """Return the settings of `RunSettings.privacy`.
 
         `standard` looks natural. `strong` goes further from the original: features move more,
-        which may show as an odd face.
+        which may show as an odd face, and fewer of the frame's own wrinkles are kept.
         """
         return _STRONG if privacy == "strong" else _STANDARD
 
 
 _STANDARD: Final = SwapSettings()
-_STRONG: Final = SwapSettings(shape_gain=2.6, max_shift=0.2, layout_gain=2.2)
+_STRONG: Final = SwapSettings(
+    shape_gain=2.9, max_shift=0.21, layout_gain=2.8, expression_weight=0.1
+)
