@@ -14,7 +14,7 @@ import numpy as np
 from fsp_ray.core.ages import GENDERS, Gender
 from fsp_ray.core.checks import check_array, check_finite
 from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX
-from fsp_ray.synthesis.texture import areas, blur
+from fsp_ray.synthesis.texture import areas, blur, grey
 
 ENERGY_PX: Final = 32
 # Detail is scaled in three bands, each up to one of these Gaussians.
@@ -60,7 +60,7 @@ class AgeModel:
         )
         gain = ((energy_to + 1e-6) / (energy_from + 1e-6)) ** (_GAIN_POWER / 2)
         gain = gain.clip(_MIN_GAIN, _MAX_GAIN)
-        rest = ratio.mean(axis=2)
+        rest = grey(ratio)
         detail = np.zeros_like(rest)
         for band, sigma in enumerate(BAND_SIGMAS_PX):
             coarser = blur(rest, sigma)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fsp_ray.core.ages import Gender
 from fsp_ray.core.face_types import F32, TEXTURE_PX, U8
-from fsp_ray.synthesis.texture import areas, blur
+from fsp_ray.synthesis.texture import areas, blur, grey
 from fsp_ray.synthesis.topology import (
     LEFT_EYE_LOWER,
     LEFT_EYE_UPPER,
@@ -42,15 +42,15 @@ def without_glare(ratio: F32) -> F32:
 
     Where a pale brow takes the place of a dark one, their difference would be brighter than skin.
     """
-    grey = ratio.mean(axis=2)
+    level_here = grey(ratio)
     ceiling, near_eyes = _ceilings()
-    level = blur(grey, _GLARE_SIGMA_PX)
-    level += near_eyes * (np.maximum(grey, level) - level)
+    level = blur(level_here, _GLARE_SIGMA_PX)
+    level += near_eyes * (np.maximum(level_here, level) - level)
     calm = ratio - (_GLARE_SHARE * np.maximum(level - ceiling, 0))[:, :, None]
     # The same red shadow that suits a dark lid looks orange on a bright one.
-    grey = calm.mean(axis=2)
-    pale = _PALER_LIDS * near_eyes * np.clip(1 + grey / _LID_DEPTH, 0, 1)
-    return np.asarray(calm - pale[:, :, None] * (calm - grey[:, :, None]), np.float32)
+    level_here = grey(np.asarray(calm, np.float32))
+    pale = _PALER_LIDS * near_eyes * np.clip(1 + level_here / _LID_DEPTH, 0, 1)
+    return np.asarray(calm - pale[:, :, None] * (calm - level_here[:, :, None]), np.float32)
 
 
 def natural_lips(ratio: F32, gender: Gender) -> F32:

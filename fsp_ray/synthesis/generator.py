@@ -14,7 +14,7 @@ from fsp_ray.synthesis.bank import FaceBank
 from fsp_ray.synthesis.expressions import neutralise
 from fsp_ray.synthesis.finish import finish
 from fsp_ray.synthesis.mixing import K_FACES, draw_shares, mix, with_detail_of
-from fsp_ray.synthesis.texture import areas, blur, encode_ratio
+from fsp_ray.synthesis.texture import areas, blur, encode_ratio, grey
 from fsp_ray.synthesis.variation import (
     Scores,
     VariationModel,
@@ -174,13 +174,13 @@ class BankGenerator:
         mean = self._mean(gender)[0]
         marks = self._marks(chosen, shares, mean)
         youth = _youth(age_years)
-        grey = marks.mean(axis=2, keepdims=True)
-        marks = _for(_MARKS, youth) * (grey + np.float32(1 - youth) * (marks - grey))
+        colour = marks - grey(marks)[:, :, None]
+        marks = _for(_MARKS, youth) * (marks - np.float32(youth) * colour)
         varied = _for(_VARIATION, youth) * self._variation.draw(rng, gender, age_years)
         varied += self._variation.along(gender, age_years, scores)
         varied = limit(varied, float(_for(_DARKEST, youth)))[:, :, None]
         varied = np.where(varied < 0, varied * _SHADE_TINT, varied)
-        ratio = self._base_at(gender, age_years) + marks + varied
+        ratio = np.asarray(self._base_at(gender, age_years) + marks + varied, np.float32)
         age_now = float(shares @ self._bank.age_years[chosen])
         ratio = self._ages.shift_detail(ratio, gender, age_now, age_years)
         ratio += draw_creases(rng, age_years)[:, :, None] * _SHADE_TINT
