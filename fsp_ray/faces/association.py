@@ -12,11 +12,8 @@ from fsp_ray.faces.geometry import iou
 from fsp_ray.faces.matching import affinity, ambiguous, assign, lies_on
 from fsp_ray.faces.trajectory import Trajectory
 
-# Two nets agree if their boxes overlap this much; and about a head of which there are but hints,
-# the second must be this sure. Seen on film: of the second's finds from .3 on nine in ten are
-# heads, of the first's from .3 to .5 one in three.
+# Two nets agree if their boxes overlap this much. Then hints of both do: nets that err apart.
 _AGREEING_IOU: Final = 0.35
-_AGREEING_SCORE: Final = 0.4
 
 
 def find_owners(
@@ -44,9 +41,9 @@ def find_owners(
 
 
 def confirm_by_second(found: FaceBatch, owner: Sequence[Trajectory | None], frame: int) -> None:
-    """Mark the faces that the second net found as well, in the same place."""
+    """Mark the faces of the first net that the second found as well, in the same place."""
     for i, face in enumerate(owner):
-        if face is None or (not face.sure and found.det_score[i] < _AGREEING_SCORE):
+        if face is None or not face.found_by_first:
             continue
         due = face.predicted(frame)
         if float(iou(due[None], found.xyxy[i : i + 1])[0, 0]) >= _AGREEING_IOU:

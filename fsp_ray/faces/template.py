@@ -16,14 +16,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from fsp_ray.core.face_types import F32, U8
 
-SAME_CORRELATION: Final = 0.75
-"""From here on it is the same piece. Heads in neighbouring frames of film: .8 to 1."""
+SAME_CORRELATION: Final = 0.7
+"""From here on it is the same piece: heads in neighbouring frames of film correlate by .8 to 1."""
 
-# Cells along a side of the template, which is the box and a bit of its surroundings; how many
-# cells around the expected place are searched (just over half the head's size); and how many
-# pixels are looked at along a cell.
+# Cells along a side of the box; how many of them around the expected place are searched, half the
+# head's size; and how many pixels are looked at along a cell.
 _CELLS: Final = 14
-_GROWTH: Final = 1.2
 _REACH: Final = 7
 _SAMPLES: Final = 3
 # Standard deviation in grey levels under which a piece looks like any other.
@@ -71,7 +69,7 @@ def cut_template(rgb: U8, xyxy: F32) -> Template | None:
 
 def _step(xyxy: F32) -> F32:
     """Return f32[2], a cell's width and height in pixels."""
-    return np.maximum((xyxy[2:] - xyxy[:2]) * np.float32(_GROWTH / _CELLS), 0.25)
+    return np.maximum((xyxy[2:] - xyxy[:2]) * np.float32(1 / _CELLS), 0.25)
 
 
 def _cells(rgb: U8, center: npt.NDArray[np.floating], step: F32, count: int) -> F32:

@@ -39,10 +39,10 @@ from fsp_ray.faces.trajectory import Trajectory
 
 # Under it, a detection is a hint: it continues a face, but is none without a second opinion.
 _SURE_SCORE: Final = 0.5
-# The second net is asked in the time of three rounds, at both ends of a shot, and once about a
+# The second net is asked in the time of two rounds, at both ends of a shot, and twice about a
 # head that the first is sure of and no mesh fits.
-_SECOND_EVERY_ROUNDS: Final = 3
-_SECOND_LOOKS: Final = 1
+_SECOND_EVERY_ROUNDS: Final = 2
+_SECOND_LOOKS: Final = 2
 # Beyond the last evidence, a cover stays on for so many frames more.
 _HOLD_FRAMES: Final = 2
 # A face that is not found again within so many detection rounds begins a new track.
@@ -262,6 +262,8 @@ class ShardTracker:
         owner = find_owners(found, self._live, self._frame)
         self._confirm(found, owner)
         fresh = self._take(rgb, found, owner, searched_from)
+        for face in fresh:
+            face.found_by_first = True
         if self._second and (second or self._in_doubt(fresh)):
             self._last_second = self._frame
             found = self._second.detect(rgb[None])
@@ -360,5 +362,7 @@ class ShardTracker:
 
     def _note_misses(self) -> None:
         for face in self._live:
-            if face.last < self._frame:
+            # Detections close together fail together: in blur, or in what made the first one fail.
+            close = face.misses and self._frame - face.misses[-1] < self._detect_every
+            if face.last < self._frame and not close:
                 face.misses.append(self._frame)

@@ -53,8 +53,10 @@ class Trajectory:
     """The first frame before the first sighting that no detection searched."""
     sure: bool = False
     """Found at least once by a detection that may stand alone; else only hints."""
+    found_by_first: bool = False
+    """Found by the first net, be it a hint."""
     confirmed: bool = False
-    """Found by a second net as well."""
+    """Found by both nets."""
     second_looks: int = 0
     """How often the second net was asked about it alone."""
     traced: bool = False

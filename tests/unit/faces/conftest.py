@@ -245,6 +245,7 @@ class Fakes:
         detector: FakeDetector | None = None,
         landmarker: FakeLandmarker | None = None,
         *,
+        second: FakeDetector | None = None,
         detect_every: int = 5,
         batch: int = 16,
     ) -> tuple[Track, ...]:
@@ -253,6 +254,7 @@ class Fakes:
             landmarker or FakeLandmarker(world),
             shard_id="shard",
             detect_every=detect_every,
+            second=second,
         )
         for frames in world.batches(batch):
             tracker.push(frames)
