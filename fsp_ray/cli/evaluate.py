@@ -45,7 +45,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each; typer names them
         int, typer.Option(min=1, metavar="N", help="Judge at most so many faces.")
     ] = 200,
     seed: Annotated[int, typer.Option(help="Chooses the faces and what they become.")] = 0,
-    judge: Annotated[
+    recogniser: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=MODULE:FUNCTION",
@@ -71,7 +71,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each; typer names them
     from fsp_ray.audit.evaluation import as_markdown  # noqa: PLC0415 - imports cv2
     from fsp_ray.report.evaluation import (  # noqa: PLC0415 - imports cv2
         EvaluationRequest,
-        load_judges,
+        load_recognisers,
     )
     from fsp_ray.report.evaluation import evaluate as run_evaluation  # noqa: PLC0415 - with it
 
@@ -82,12 +82,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each; typer names them
         limit=limit,
         seed=seed,
     )
-    judges = load_judges(judge or [])
+    recognisers = load_recognisers(recogniser or [])
     if clips is not None:
         existing_source(clips)
     with tempfile.TemporaryDirectory(prefix="fsp-evaluate-") as lake:
         pairs = _published(clips, lake, request) if clips is not None else []
-        evaluation = run_evaluation(request, clips=pairs, judges=judges, tell=note)
+        evaluation = run_evaluation(request, clips=pairs, recognisers=recognisers, tell=note)
     if output is not None:
         _write(evaluation, output)
     if as_json:

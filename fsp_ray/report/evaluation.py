@@ -69,7 +69,7 @@ def evaluate(
     request: EvaluationRequest,
     *,
     clips: Sequence[Clip] = (),
-    judges: Mapping[str, FaceEmbedder] | None = None,
+    recognisers: Mapping[str, FaceEmbedder] | None = None,
     tell: Tell,
 ) -> Evaluation:
     """Evaluate on labelled faces, and on clips that were published with the same settings.
@@ -77,7 +77,7 @@ def evaluate(
     Args:
         request: what to evaluate.
         clips: sources, and what was published of them.
-        judges: further recognisers; matcher and auditor of the pack always judge.
+        recognisers: further recognisers; matcher and auditor of the pack always judge.
         tell: gets lines of progress.
 
     Raises:
@@ -87,16 +87,16 @@ def evaluate(
     """
     start = time.monotonic()
     models = load_models(request.pack)
-    panel = {"matcher": models.matcher, "auditor": models.auditor, **(judges or {})}
+    panel = {"matcher": models.matcher, "auditor": models.auditor, **(recognisers or {})}
     of_faces = FacesRequest(limit=request.limit, seed=request.seed)
     files = labelled_files(request.faces) if request.faces else ()
-    reference = reference_of(files, models=models, judges=panel, request=of_faces, tell=tell)
+    reference = reference_of(files, models=models, recognisers=panel, request=of_faces, tell=tell)
     faces = on_clips = None
     if files:
         faces = evaluate_faces(
             files,
             models=models,
-            judges=panel,
+            recognisers=panel,
             conditions=conditions(models, request.privacy),
             reference=reference,
             request=of_faces,
@@ -106,7 +106,7 @@ def evaluate(
         on_clips = evaluate_clips(
             clips,
             models=models,
-            judges=panel,
+            recognisers=panel,
             reference=reference,
             detect_every=RunSettings().detect_every,
             tell=tell,
@@ -137,24 +137,26 @@ def conditions(models: Models, privacy: Privacy) -> dict[str, Replacer]:
     }
 
 
-def load_judges(plugs: Sequence[str]) -> dict[str, FaceEmbedder]:
-    """Return further judges from `NAME=MODULE:FUNCTION`; the function returns an embedder.
+def load_recognisers(plugs: Sequence[str]) -> dict[str, FaceEmbedder]:
+    """Return further recognisers from `NAME=MODULE:FUNCTION`; the function returns an embedder.
 
     Raises:
         SettingsError: a plug can't be read, imported, or called.
     """
-    judges: dict[str, FaceEmbedder] = {}
+    recognisers: dict[str, FaceEmbedder] = {}
     for plug in plugs:
         name, _, target = plug.partition("=")
         module, _, function = target.partition(":")
         if not (name and module and function):
-            raise SettingsError(f"--judge can't be {plug!r}.", advice="Say NAME=MODULE:FUNCTION.")
+            raise SettingsError(
+                f"--recogniser can't be {plug!r}.", advice="Say NAME=MODULE:FUNCTION."
+            )
         try:
             made: Any = getattr(importlib.import_module(module), function)()
         except (ImportError, AttributeError) as error:
-            raise SettingsError(f"--judge {name}: {error}.") from error
-        judges[name] = made
-    return judges
+            raise SettingsError(f"--recogniser {name}: {error}.") from error
+        recognisers[name] = made
+    return recognisers
 
 
 def versions(pack: str) -> dict[str, str]:
@@ -172,12 +174,14 @@ def versions(pack: str) -> dict[str, str]:
     }
 
 
-def _settings(request: EvaluationRequest, judges: Mapping[str, FaceEmbedder]) -> dict[str, object]:
+def _settings(
+    request: EvaluationRequest, recognisers: Mapping[str, FaceEmbedder]
+) -> dict[str, object]:
     return {
         "pack": request.pack,
         "privacy": request.privacy,
         "limit": request.limit,
         "seed": request.seed,
-        "judges": sorted(judges),
+        "recognisers": sorted(recognisers),
         "swap": asdict(SwapSettings.for_privacy(request.privacy)),
     }

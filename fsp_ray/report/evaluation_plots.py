@@ -66,9 +66,9 @@ def similarity_plot(
 ) -> Figure:
     """Plot how similar faces after are to those before, beside pairs of different people."""
 
-    def draw(axes: Any, judge: str, comparison: str) -> None:
-        grown = thresholds[judge]["grown"]
-        found_here = _of(under, judge, comparison)
+    def draw(axes: Any, recogniser: str, comparison: str) -> None:
+        grown = thresholds[recogniser]["grown"]
+        found_here = _of(under, recogniser, comparison)
         span = _extent([grown.histogram, *(found.histogram for _, found in found_here)])
         step = _WIDE_BINS if span[1] - span[0] > _WIDE else 1
         _steps(axes, grown.histogram, "different people", _IMPOSTOR_COLOUR, step, filled=True)
@@ -90,8 +90,8 @@ def similarity_plot(
 def roc_plot(under: Sequence[Under]) -> Figure:
     """Plot which share is matched at which false accept rate."""
 
-    def draw(axes: Any, judge: str, comparison: str) -> None:
-        for one, found in _of(under, judge, comparison):
+    def draw(axes: Any, recogniser: str, comparison: str) -> None:
+        for one, found in _of(under, recogniser, comparison):
             points = [(f, v) for f, v in zip(ROC_FARS, found.roc, strict=True) if v is not None]
             if points:
                 x, y = zip(*points, strict=True)
@@ -121,13 +121,13 @@ def groups_plot(under: Sequence[FacesUnder]) -> Figure:
     panels[1][0].bar(list(moved), list(moved.values()), color=_COLOURS["synthetic"])
     panels[1][0].set_title("age moved, years (mean)", fontsize=9)
     panels[1][0].tick_params(axis="x", labelsize=7)
-    judge = one.reidentified[0]
+    first = one.reidentified[0]
     matched = {
         group: value.matched["0.01"]
         for axis in ("age_group", "gender")
-        for group, value in judge.groups.get(axis, {}).items()
+        for group, value in first.groups.get(axis, {}).items()
     }
-    _bars(panels[1][1], f"matched by the {judge.judge} at FAR 1 %", matched)
+    _bars(panels[1][1], f"matched by the {first.recogniser} at FAR 1 %", matched)
     return figure
 
 
@@ -155,30 +155,32 @@ def ages_plot(under: Sequence[FacesUnder]) -> Figure:
 
 
 def _grid(under: Sequence[Under], draw: Callable[[Any, str, str], None]) -> Figure:
-    """Return a figure with a row a comparison and a column a judge."""
-    pairs = [(found.judge, found.comparison) for found in under[0].reidentified]
-    judges, comparisons = (
+    """Return a figure with a row a comparison and a column a recogniser."""
+    pairs = [(found.recogniser, found.comparison) for found in under[0].reidentified]
+    recognisers, comparisons = (
         list(dict.fromkeys(j for j, _ in pairs)),
         list(dict.fromkeys(c for _, c in pairs)),
     )
-    size = (4.6 * len(judges), 3.4 * len(comparisons))
+    size = (4.6 * len(recognisers), 3.4 * len(comparisons))
     figure = Figure(figsize=size, layout="constrained")
-    panels: Any = figure.subplots(len(comparisons), len(judges), squeeze=False)
+    panels: Any = figure.subplots(len(comparisons), len(recognisers), squeeze=False)
     for row, comparison in enumerate(comparisons):
-        for column, judge in enumerate(judges):
+        for column, recogniser in enumerate(recognisers):
             axes = panels[row][column]
-            draw(axes, judge, comparison)
-            axes.set_title(f"{judge}, {comparison.replace('_', ' ')}", fontsize=9)
+            draw(axes, recogniser, comparison)
+            axes.set_title(f"{recogniser}, {comparison.replace('_', ' ')}", fontsize=9)
             axes.legend(fontsize=7)
     return figure
 
 
-def _of(under: Sequence[Under], judge: str, comparison: str) -> list[tuple[Under, Reidentified]]:
+def _of(
+    under: Sequence[Under], recogniser: str, comparison: str
+) -> list[tuple[Under, Reidentified]]:
     return [
         (one, found)
         for one in under
         for found in one.reidentified
-        if (found.judge, found.comparison) == (judge, comparison)
+        if (found.recogniser, found.comparison) == (recogniser, comparison)
     ]
 
 

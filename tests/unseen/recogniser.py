@@ -2,7 +2,7 @@
 
 What it says tells how far what was learned against the others carries over. Keep it so: a test may
 ask it, the package may not know it. From the root of the repository:
-PYTHONPATH=. fsp evaluate --judge unseen=tests.unseen.recogniser:unseen …
+PYTHONPATH=. fsp evaluate --recogniser unseen=tests.unseen.recogniser:unseen …
 """
 
 from __future__ import annotations

@@ -29,12 +29,12 @@ MIN_PEOPLE = 40
 
 
 def attacked(
-    judge: str, after: F32, before: F32, alike: Sequence[Hashable], *, whitened: bool
+    recogniser: str, after: F32, before: F32, alike: Sequence[Hashable], *, whitened: bool
 ) -> Attacked | None:
     """Fit the attack on half of the people, judge the other half, and the other way round.
 
     Args:
-        judge: whose embeddings they are.
+        recogniser: whose embeddings they are.
         after, before: f32[M, D], row by row of one person.
         alike: each one's gender and age group.
         whitened: give every dimension the same spread first.
@@ -59,7 +59,7 @@ def attacked(
     found, among = Share.of(np.concatenate(hits)), Share.of(np.concatenate(hits_alike))
     guessed, guessed_among = np.concatenate(chance), np.concatenate(chance_alike)
     return Attacked(
-        judge=judge,
+        recogniser=recogniser,
         method="whitened" if whitened else "ridge",
         people=len(after),
         rank_1=found,
@@ -72,7 +72,7 @@ def attacked(
 
 
 def linked(
-    judge: str,
+    recogniser: str,
     first: F32,
     second: F32,
     *,
@@ -84,9 +84,9 @@ def linked(
     """Return whether two runs f32[M, D] over the same people can be put together.
 
     Args:
-        judge: whose embeddings they are.
+        recogniser: whose embeddings they are.
         first, second: f32[M, D], row by row of one person.
-        seen: what of the picture the judge saw.
+        seen: what of the picture the recogniser saw.
         alike: each one's gender and age group.
         grown: bool[M], whose thresholds apply.
         reference: sets the thresholds.
@@ -103,12 +103,12 @@ def linked(
     hits = rank_1_hits(first, second, rows, probe_groups=alike, gallery_groups=alike)
     chance = chance_of_rank_1(alike, alike)
     return Linked(
-        judge=judge,
+        recogniser=recogniser,
         seen=seen,
         mean_own=float(own.mean()) if len(own) else None,
         mean_alike=float(others.mean()) if len(others) else None,
         auc=auc(own, others),
-        matched=reference.matched(judge, own, grown),
+        matched=reference.matched(recogniser, own, grown),
         rank_1_alike=Share.of(hits),
         chance_alike=float(chance.mean()) if len(chance) else None,
     )

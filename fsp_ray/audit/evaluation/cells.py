@@ -29,12 +29,12 @@ def kept_cells(kept: Kept) -> list[str]:
 
 
 def recognised(under: Sequence[Under]) -> str:
-    """Return who is recognised, a row a condition, judge and comparison."""
+    """Return who is recognised, a row a condition, recogniser and comparison."""
     return table(
-        ["condition", "judge", "frame", "n", "mean", "FAR 1 %", "FAR .1 %", "rank 1", "of"],
+        ["condition", "recogniser", "frame", "n", "mean", "FAR 1 %", "FAR .1 %", "rank 1", "of"],
         (
             [
-                *(one.condition, r.judge, _NAMES[r.comparison], f"{r.all.rank_1.n}"),
+                *(one.condition, r.recogniser, _NAMES[r.comparison], f"{r.all.rank_1.n}"),
                 number(r.all.mean_similarity),
                 percent(r.all.matched["0.01"]),
                 percent(r.all.matched["0.001"]),
@@ -48,12 +48,12 @@ def recognised(under: Sequence[Under]) -> str:
 
 
 def recognised_by_group(under: Sequence[Under]) -> str:
-    """Return who is recognised, a row a judge, comparison and group."""
+    """Return who is recognised, a row a recogniser, comparison and group."""
     return table(
-        ["judge", "frame", "axis", "group", "n", "mean", "FAR 1 %", "FAR .1 %", "rank 1"],
+        ["recogniser", "frame", "axis", "group", "n", "mean", "FAR 1 %", "FAR .1 %", "rank 1"],
         (
             [
-                *(r.judge, _NAMES[r.comparison], axis, group, f"{m.rank_1.n}"),
+                *(r.recogniser, _NAMES[r.comparison], axis, group, f"{m.rank_1.n}"),
                 number(m.mean_similarity),
                 percent(m.matched["0.01"]),
                 percent(m.matched["0.001"]),
@@ -68,14 +68,20 @@ def recognised_by_group(under: Sequence[Under]) -> str:
 
 
 def distinct_pairs(under: Sequence[Under]) -> str:
-    """Return whether different people stay different, a row a condition and judge."""
+    """Return whether different people stay different, a row a condition and recogniser."""
     return table(
         [
-            *("condition", "judge", "pairs", "mean before", "after"),
+            *("condition", "recogniser", "pairs", "mean before", "after"),
             *("FAR 1 % before", "after", "FAR .1 % before", "after"),
         ],
         (
-            [one.condition, d.judge, f"{d.pairs:,}", number(d.mean_before), number(d.mean_after)]
+            [
+                one.condition,
+                d.recogniser,
+                f"{d.pairs:,}",
+                number(d.mean_before),
+                number(d.mean_after),
+            ]
             + [
                 percent(shares[far])
                 for far in ("0.01", "0.001")

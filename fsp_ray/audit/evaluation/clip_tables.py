@@ -39,15 +39,22 @@ def clips_tables(clips: ClipsEvaluated) -> list[str]:
 
 def _persons(under: Sequence[ClipsUnder]) -> str:
     return table(
-        ["condition", "judge", "mean face, FAR 1 %", "FAR .1 %", "any look, FAR 1 %", "FAR .1 %"],
+        [
+            "condition",
+            "recogniser",
+            "mean face, FAR 1 %",
+            "FAR .1 %",
+            "any look, FAR 1 %",
+            "FAR .1 %",
+        ],
         (
             [
-                *(one.condition, judge, percent(mean["0.01"]), percent(mean["0.001"])),
-                percent(one.persons_matched_once[judge]["0.01"]),
-                percent(one.persons_matched_once[judge]["0.001"]),
+                *(one.condition, recogniser, percent(mean["0.01"]), percent(mean["0.001"])),
+                percent(one.persons_matched_once[recogniser]["0.01"]),
+                percent(one.persons_matched_once[recogniser]["0.001"]),
             ]
             for one in under
-            for judge, mean in one.persons_matched.items()
+            for recogniser, mean in one.persons_matched.items()
         ),
     )
 

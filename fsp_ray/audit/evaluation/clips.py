@@ -113,7 +113,7 @@ class ClipReading:
         frames: how many.
         tracks: trajectories of the source's faces.
         swap_pts: by track, the frames in which the pipeline would swap.
-        looks: for the judges.
+        looks: for the recognisers.
         trails: by condition and track.
         exposed: by condition.
     """

@@ -78,7 +78,7 @@ def whole_picture(rgb: U8, points: F32, weight: float) -> HeadView | None:
 
 
 class Unchanged:
-    """Nothing is done: what the judges say of two looks at one picture."""
+    """Nothing is done: what the recognisers say of two looks at one picture."""
 
     def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
         """Return the picture itself."""

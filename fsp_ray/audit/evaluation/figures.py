@@ -49,7 +49,7 @@ class Gallery:
 
 
 def reidentified(
-    judge: str,
+    recogniser: str,
     comparison: Comparison,
     after: F32,
     before: F32,
@@ -59,10 +59,10 @@ def reidentified(
     axes: Mapping[str, npt.NDArray[np.str_]],
     reference: Reference,
 ) -> Reidentified:
-    """Return how well one judge recognises faces.
+    """Return how well one recogniser recognises faces.
 
     Args:
-        judge: its name.
+        recogniser: its name.
         comparison: what `before` is to `after`.
         after, before: f32[M, D], row by row of one person.
         gallery: originals to choose from in ranking.
@@ -76,12 +76,12 @@ def reidentified(
     def matches(rows: Rows) -> Matches:
         return Matches(
             mean_similarity=_mean(similarities[rows]),
-            matched=reference.matched(judge, similarities[rows], grown[rows]),
+            matched=reference.matched(recogniser, similarities[rows], grown[rows]),
             rank_1=Share.of(ranked[rows]),
         )
 
     return Reidentified(
-        judge=judge,
+        recogniser=recogniser,
         comparison=comparison,
         gallery=len(gallery.vectors),
         all=matches(np.arange(len(after), dtype=np.int64)),
@@ -90,23 +90,23 @@ def reidentified(
             for axis, groups in axes.items()
         },
         histogram=histogram(similarities[grown]),
-        roc=reference.roc(judge, similarities, grown),
+        roc=reference.roc(recogniser, similarities, grown),
     )
 
 
 def distinct(
-    judge: str, before: F32, after: F32, *, pairs: Pairs, grown: Bools, reference: Reference
+    recogniser: str, before: F32, after: F32, *, pairs: Pairs, grown: Bools, reference: Reference
 ) -> Distinct:
     """Return whether pairs of different people [P, 2], alike in age, stay as different."""
     were, are = pair_similarities(before, pairs), pair_similarities(after, pairs)
     cohort = grown[pairs[:, 0]]
     return Distinct(
-        judge=judge,
+        recogniser=recogniser,
         pairs=len(pairs),
         mean_before=_mean(were),
         mean_after=_mean(are),
-        matched_before=reference.matched(judge, were, cohort),
-        matched_after=reference.matched(judge, are, cohort),
+        matched_before=reference.matched(recogniser, were, cohort),
+        matched_after=reference.matched(recogniser, are, cohort),
     )
 
 

@@ -43,7 +43,7 @@ def evaluate_clips(
     clips: Sequence[Clip],
     *,
     models: Models,
-    judges: Mapping[str, FaceEmbedder],
+    recognisers: Mapping[str, FaceEmbedder],
     reference: Reference,
     detect_every: int,
     tell: Tell,
@@ -53,7 +53,7 @@ def evaluate_clips(
     Args:
         clips: all with the same published conditions.
         models: the pack.
-        judges: recognisers by name; the one called `matcher` groups tracks into persons.
+        recognisers: by name; the one called `matcher` groups tracks into persons.
         reference: sets the thresholds: from other people than those in the clips.
         detect_every: as of the run that published the clips.
         tell: gets a line a clip.
@@ -62,16 +62,16 @@ def evaluate_clips(
         VideoError: a clip can't be read.
         SourceError: nobody can be seen in the clips.
     """
-    reader = ClipReader(Panel(models, judges), models, detect_every=detect_every)
+    reader = ClipReader(Panel(models, recognisers), models, detect_every=detect_every)
     readings: list[ClipReading] = []
     for number, clip in enumerate(clips):
         tell(f"{number} of {len(clips)} clips judged")
         readings.append(reader.read(clip))
-    cast = cast_of(readings, "matcher", judges["matcher"].same_person_distance)
+    cast = cast_of(readings, "matcher", recognisers["matcher"].same_person_distance)
     if not cast.count:
         raise SourceError("Nobody can be seen in the clips well enough to judge.")
     names = list(readings[0].exposed)
-    figures = _Figures(readings, cast, cast.before(), judges, reference)
+    figures = _Figures(readings, cast, cast.before(), recognisers, reference)
     return ClipsEvaluated(
         clips=len(clips),
         frames=sum(reading.frames for reading in readings),
@@ -88,7 +88,7 @@ class _Figures:
     readings: Sequence[ClipReading]
     cast: Cast
     before: Readings
-    judges: Mapping[str, FaceEmbedder]
+    recognisers: Mapping[str, FaceEmbedder]
     reference: Reference
 
     def under(self, name: str) -> ClipsUnder:
@@ -98,13 +98,17 @@ class _Figures:
         return ClipsUnder(
             condition=name,
             reidentified=tuple(
-                self._reidentified(judge, comparison, after)
-                for judge in self.judges
+                self._reidentified(recogniser, comparison, after)
+                for recogniser in self.recognisers
                 for comparison in ("same_frame", "other_frame")
             ),
-            persons_matched={judge: self._by_template(judge, after) for judge in self.judges},
-            persons_matched_once={judge: self._by_any(judge, after) for judge in self.judges},
-            distinct=tuple(self._distinct(judge, after) for judge in self.judges),
+            persons_matched={
+                recogniser: self._by_template(recogniser, after) for recogniser in self.recognisers
+            },
+            persons_matched_once={
+                recogniser: self._by_any(recogniser, after) for recogniser in self.recognisers
+            },
+            distinct=tuple(self._distinct(recogniser, after) for recogniser in self.recognisers),
             kept=kept(
                 self.cast.people,
                 self.cast.by_person(self.before),
@@ -117,17 +121,19 @@ class _Figures:
             moving=self._moving(name),
         )
 
-    def _reidentified(self, judge: str, comparison: Comparison, after: Readings) -> Reidentified:
+    def _reidentified(
+        self, recogniser: str, comparison: Comparison, after: Readings
+    ) -> Reidentified:
         rows = np.arange(len(self.cast.looks), dtype=np.int64)
         other = rows
         if comparison == "other_frame":
             rows, other = self.cast.elsewhere()
-        old, people, person = self.before.embeddings[judge], self.cast.people, self.cast.person
+        old, people, person = self.before.embeddings[recogniser], self.cast.people, self.cast.person
         sizes = [size_group(self.cast.looks[int(row)].face_px) for row in rows]
         return reidentified(
-            judge,
+            recogniser,
             comparison,
-            after.embeddings[judge][rows],
+            after.embeddings[recogniser][rows],
             old[other],
             gallery=Gallery(self.cast.templates(old), person[rows]),
             grown=people.grown[person[rows]],
@@ -139,28 +145,30 @@ class _Figures:
             reference=self.reference,
         )
 
-    def _templates(self, judge: str, after: Readings) -> tuple[F32, F32]:
-        old, new = self.before.embeddings[judge], after.embeddings[judge]
+    def _templates(self, recogniser: str, after: Readings) -> tuple[F32, F32]:
+        old, new = self.before.embeddings[recogniser], after.embeddings[recogniser]
         return self.cast.templates(old), self.cast.templates(new)
 
-    def _by_template(self, judge: str, after: Readings) -> dict[str, Share]:
-        old, new = self._templates(judge, after)
+    def _by_template(self, recogniser: str, after: Readings) -> dict[str, Share]:
+        old, new = self._templates(recogniser, after)
         alike = np.einsum("pd,pd->p", old, new).astype(np.float64)
-        return self.reference.matched(judge, alike, self.cast.people.grown)
+        return self.reference.matched(recogniser, alike, self.cast.people.grown)
 
-    def _by_any(self, judge: str, after: Readings) -> dict[str, Share]:
-        old, new = self.before.embeddings[judge], after.embeddings[judge]
+    def _by_any(self, recogniser: str, after: Readings) -> dict[str, Share]:
+        old, new = self.before.embeddings[recogniser], after.embeddings[recogniser]
         nearest = [
             float((new[rows] @ old[rows].T).max())
             for rows in (self.cast.rows(person) for person in range(self.cast.count))
         ]
-        return self.reference.matched(judge, np.array(nearest), self.cast.people.grown)
+        return self.reference.matched(recogniser, np.array(nearest), self.cast.people.grown)
 
-    def _distinct(self, judge: str, after: Readings) -> Distinct:
-        old, new = self._templates(judge, after)
+    def _distinct(self, recogniser: str, after: Readings) -> Distinct:
+        old, new = self._templates(recogniser, after)
         people = self.cast.people
         pairs = alike_pairs(people.alike)
-        return distinct(judge, old, new, pairs=pairs, grown=people.grown, reference=self.reference)
+        return distinct(
+            recogniser, old, new, pairs=pairs, grown=people.grown, reference=self.reference
+        )
 
     def _moving(self, name: str) -> Moving | None:
         trails: list[tuple[Trail, frozenset[int]]] = [

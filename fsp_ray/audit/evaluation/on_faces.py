@@ -57,7 +57,7 @@ def evaluate_faces(
     files: Sequence[LabelledFile],
     *,
     models: Models,
-    judges: Mapping[str, FaceEmbedder],
+    recognisers: Mapping[str, FaceEmbedder],
     conditions: Mapping[str, Replacer],
     reference: Reference,
     request: FacesRequest,
@@ -68,7 +68,7 @@ def evaluate_faces(
     Args:
         files: labelled portraits, one a person; the half to judge of them is judged.
         models: the pack.
-        judges: recognisers by name, whether or not they took part in making the faces.
+        recognisers: by name, whether or not they took part in making the faces.
         conditions: what is compared, by name.
         reference: sets the thresholds; see `reference_of`.
         request: how many faces, and which.
@@ -78,7 +78,7 @@ def evaluate_faces(
         SourceError: no face can be found in the portraits to judge.
     """
     chosen = spread(split(files)[0], request.limit, np.random.default_rng(request.seed))
-    panel = Panel(models, judges)
+    panel = Panel(models, recognisers)
     sitting = Sitting(
         panel,
         models,
@@ -96,7 +96,7 @@ def evaluate_faces(
         no_face=len(chosen) - len(sitting),
         left_out=reference.left_out,
         thresholds=reference.thresholds(),
-        conditions=_figures(sitting, conditions, judges, reference),
+        conditions=_figures(sitting, conditions, recognisers, reference),
     )
 
 
@@ -104,13 +104,13 @@ def reference_of(
     files: Sequence[LabelledFile],
     *,
     models: Models,
-    judges: Mapping[str, FaceEmbedder],
+    recognisers: Mapping[str, FaceEmbedder],
     request: FacesRequest,
     tell: Tell,
 ) -> Reference:
     """Return the impostor pairs of portraits of the half that is not judged."""
     chosen = spread(split(files)[1], request.reference_limit, np.random.default_rng(request.seed))
-    panel = Panel(models, judges)
+    panel = Panel(models, recognisers)
     embedded: list[dict[str, F32]] = []
     ages: list[float] = []
 
@@ -124,21 +124,21 @@ def reference_of(
     vectors = {
         name: np.stack([e[name] for e in embedded])
         if embedded
-        else np.empty((0, judge.dimensions), np.float32)
-        for name, judge in judges.items()
+        else np.empty((0, recogniser.dimensions), np.float32)
+        for name, recogniser in recognisers.items()
     }
-    return Reference.of(vectors, is_grown(ages), judges)
+    return Reference.of(vectors, is_grown(ages), recognisers)
 
 
 def _figures(
     sitting: Sitting,
     conditions: Iterable[str],
-    judges: Mapping[str, FaceEmbedder],
+    recognisers: Mapping[str, FaceEmbedder],
     reference: Reference,
 ) -> tuple[FacesUnder, ...]:
     people, before = sitting.people(), sitting.before()
     pairs = alike_pairs(people.alike)
-    pairs = pairs[~one_person(before.embeddings, pairs, people.grown, judges)]
+    pairs = pairs[~one_person(before.embeddings, pairs, people.grown, recognisers)]
     return tuple(
         _Figures(sitting, people, before, pairs, reference).under(name) for name in conditions
     )
@@ -162,8 +162,10 @@ class _Figures:
             covered=Share.of(after.covered),
             found=Share.of(after.found[drawn]),
             found_by_recall=Share.of(after.found_by_recall[drawn]),
-            reidentified=tuple(self._reidentified(judge, after) for judge in before.embeddings),
-            distinct=tuple(self._distinct(judge, after) for judge in before.embeddings),
+            reidentified=tuple(
+                self._reidentified(recogniser, after) for recogniser in before.embeddings
+            ),
+            distinct=tuple(self._distinct(recogniser, after) for recogniser in before.embeddings),
             kept=kept(self.people, before, after, drawn),
             kept_groups={
                 axis: {
@@ -178,14 +180,14 @@ class _Figures:
             linked=self._linked(name),
         )
 
-    def _reidentified(self, judge: str, after: Readings) -> Reidentified:
-        old = self.before.embeddings[judge]
+    def _reidentified(self, recogniser: str, after: Readings) -> Reidentified:
+        old = self.before.embeddings[recogniser]
         gallery = Gallery(old, np.arange(len(old), dtype=np.int64))
         treatment = np.where(after.covered, "covered", "as asked for")
         return reidentified(
-            judge,
+            recogniser,
             "same_frame",
-            after.embeddings[judge],
+            after.embeddings[recogniser],
             old,
             gallery=gallery,
             grown=self.people.grown,
@@ -193,11 +195,11 @@ class _Figures:
             reference=self.reference,
         )
 
-    def _distinct(self, judge: str, after: Readings) -> Distinct:
+    def _distinct(self, recogniser: str, after: Readings) -> Distinct:
         return distinct(
-            judge,
-            self.before.embeddings[judge],
-            after.embeddings[judge],
+            recogniser,
+            self.before.embeddings[recogniser],
+            after.embeddings[recogniser],
             pairs=self.pairs[~after.covered[self.pairs].any(axis=1)],
             grown=self.people.grown,
             reference=self.reference,
@@ -206,8 +208,10 @@ class _Figures:
     def _attacked(self, after: Readings, rows: npt.NDArray[np.int64]) -> tuple[Attacked, ...]:
         alike = [self.people.alike[int(row)] for row in rows]
         attacks = (
-            attacked(judge, after.embeddings[judge][rows], old[rows], alike, whitened=whitened)
-            for judge, old in self.before.embeddings.items()
+            attacked(
+                recogniser, after.embeddings[recogniser][rows], old[rows], alike, whitened=whitened
+            )
+            for recogniser, old in self.before.embeddings.items()
             for whitened in (False, True)
         )
         return tuple(attack for attack in attacks if attack is not None)
@@ -221,8 +225,8 @@ class _Figures:
         rows = rows[drawn]
         return tuple(
             linked(
-                judge,
-                before[judge][rows],
+                recogniser,
+                before[recogniser][rows],
                 vectors[drawn],
                 seen=seen,
                 alike=[self.people.alike[int(row)] for row in rows],
@@ -233,7 +237,7 @@ class _Figures:
                 ("picture", first.embeddings, again.embeddings),
                 ("face alone", first.alone, again.alone),
             )
-            for judge, vectors in after.items()
+            for recogniser, vectors in after.items()
         )
 
 

@@ -93,7 +93,7 @@ def cast_of(readings: Sequence[ClipReading], matcher: str, same_person: float) -
 
     Args:
         readings: the clips.
-        matcher: name of the judge that groups.
+        matcher: name of the recogniser that groups.
         same_person: its distance under which two tracks are one person.
     """
     looks: list[Look] = []

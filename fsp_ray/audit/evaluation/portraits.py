@@ -1,4 +1,4 @@
-"""One portrait with its face found, and what judges read in a picture of it."""
+"""One portrait with its face found, and what recognisers read in a picture of it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Reading:
     """What was read in one picture of a face. Biometric: memory only.
 
     Attributes:
-        embeddings: by judge, f32[D], unit vectors.
+        embeddings: by recogniser, f32[D], unit vectors.
         age_years, female_probability: as the pack's estimator reads them.
         found, found_by_recall: whether the detector, and the one for judging, see the face.
         alone: embeddings of the face with all that lies round it painted over, if asked for.
@@ -103,22 +103,22 @@ def load_portrait(file: LabelledFile, models: Models) -> Portrait | None:
 
 
 class Panel:
-    """The judges, and the eyes of the pack."""
+    """The recognisers, and the eyes of the pack."""
 
-    def __init__(self, models: Models, judges: Mapping[str, FaceEmbedder]) -> None:
+    def __init__(self, models: Models, recognisers: Mapping[str, FaceEmbedder]) -> None:
         self._models = models
-        self.judges = dict(judges)
+        self.recognisers = dict(recognisers)
 
     def read(self, rgb: U8, known: Landmarks, *, alone: bool = False) -> Reading:
         """Read a picture whose face is known to be at `known`.
 
-        The face is looked for anew; where it isn't found, the judges get the known place, as
+        The face is looked for anew; where it isn't found, recognisers get the known place, as
         somebody would who has seen the picture before.
 
         Args:
             rgb: u8[H, W, 3].
             known: one mesh.
-            alone: show the judges the face without its surroundings, too.
+            alone: show the recognisers the face without its surroundings, too.
         """
         xyxy = box_from_points(known.points)
         faces = self._models.detector.detect(rgb[None])
@@ -137,11 +137,13 @@ class Panel:
         )
 
     def embed(self, portrait: Portrait) -> dict[str, F32]:
-        """Return one f32[D] a judge of a portrait as it is."""
+        """Return one f32[D] a recogniser of a portrait as it is."""
         return self._embeddings(portrait.rgb, portrait.landmarks)
 
     def _embeddings(self, rgb: U8, mesh: Landmarks) -> dict[str, F32]:
-        return {name: judge.embed(rgb, mesh)[0] for name, judge in self.judges.items()}
+        return {
+            name: recogniser.embed(rgb, mesh)[0] for name, recogniser in self.recognisers.items()
+        }
 
 
 def _face_alone(rgb: U8, points: F32) -> U8:

@@ -26,7 +26,7 @@ class Readings:
     """What was read of M faces under one condition. Biometric: memory only.
 
     Attributes:
-        embeddings: by judge, f32[M, D], unit vectors.
+        embeddings: by recogniser, f32[M, D], unit vectors.
         age_years: f32[M].
         female: bool[M].
         found, found_by_recall: bool[M].
@@ -104,7 +104,7 @@ class People:
 
 
 def _stacked(vectors: Sequence[Mapping[str, F32]]) -> dict[str, F32]:
-    return {judge: np.stack([one[judge] for one in vectors]) for judge in vectors[0]}
+    return {recogniser: np.stack([one[recogniser] for one in vectors]) for recogniser in vectors[0]}
 
 
 def size_group(face_px: float) -> str:

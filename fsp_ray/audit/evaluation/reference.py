@@ -30,12 +30,12 @@ their own, from pairs of their own."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """Impostor pairs, by judge and cohort. Nothing of a single face can be told from them.
+    """Impostor pairs, by recogniser and cohort. Nothing of a single face can be told from them.
 
     Attributes:
         faces: whose pairs they are.
-        impostors: f64[P], similarities, by judge and by cohort's word.
-        left_out: pairs that all judges take for one person.
+        impostors: f64[P], similarities, by recogniser and by cohort's word.
+        left_out: pairs that all recognisers take for one person.
     """
 
     faces: int
@@ -44,61 +44,64 @@ class Reference:
 
     @classmethod
     def of(
-        cls, embeddings: Mapping[str, F32], grown: Bools, judges: Mapping[str, FaceEmbedder]
+        cls, embeddings: Mapping[str, F32], grown: Bools, recognisers: Mapping[str, FaceEmbedder]
     ) -> Reference:
         """Return the pairs with one another of all faces [M, D], the grown ones of bool[M]."""
         pairs = np.stack(np.triu_indices(len(grown), 1), axis=1).astype(np.int64)
-        twice = one_person(embeddings, pairs, grown, judges)
+        twice = one_person(embeddings, pairs, grown, recognisers)
         pairs, left_out = pairs[~twice], int(twice.sum())
         both = {word: (grown[pairs] == (word == "grown")).all(axis=1) for word in COHORTS}
         impostors = {
-            judge: {word: pair_similarities(vectors, pairs[both[word]]) for word in COHORTS}
-            for judge, vectors in embeddings.items()
+            recogniser: {word: pair_similarities(vectors, pairs[both[word]]) for word in COHORTS}
+            for recogniser, vectors in embeddings.items()
         }
         return cls(len(grown), impostors, left_out)
 
-    def matched(self, judge: str, similarities: F64, grown: Bools) -> dict[str, Share]:
+    def matched(self, recogniser: str, similarities: F64, grown: Bools) -> dict[str, Share]:
         """Return the share of pairs [P] that match, each against its cohort's threshold.
 
         By false accept rate; pairs of a cohort without a threshold are not counted.
         """
-        return {f"{far:g}": self.share(judge, similarities, grown, far) for far in FARS}
+        return {f"{far:g}": self.share(recogniser, similarities, grown, far) for far in FARS}
 
-    def share(self, judge: str, similarities: F64, grown: Bools, far: float) -> Share:
+    def share(self, recogniser: str, similarities: F64, grown: Bools, far: float) -> Share:
         """Return the share of pairs that match at one false accept rate."""
         hits, count = 0, 0
         for word in COHORTS:
-            threshold = threshold_at(self.impostors[judge][word], far)
+            threshold = threshold_at(self.impostors[recogniser][word], far)
             mine = similarities[grown == (word == "grown")]
             if threshold is not None:
                 hits += int((mine > threshold).sum())
                 count += len(mine)
         return Share(hits, count)
 
-    def roc(self, judge: str, similarities: F64, grown: Bools) -> tuple[float | None, ...]:
+    def roc(self, recogniser: str, similarities: F64, grown: Bools) -> tuple[float | None, ...]:
         """Return the matched share at each of ROC_FARS."""
-        return tuple(self.share(judge, similarities, grown, far).share for far in ROC_FARS)
+        return tuple(self.share(recogniser, similarities, grown, far).share for far in ROC_FARS)
 
     def thresholds(self) -> dict[str, dict[str, Thresholds]]:
-        """Return what there is to say of every judge and cohort."""
+        """Return what there is to say of every recogniser and cohort."""
         return {
-            judge: {word: _thresholds(values) for word, values in by_cohort.items()}
-            for judge, by_cohort in self.impostors.items()
+            recogniser: {word: _thresholds(values) for word, values in by_cohort.items()}
+            for recogniser, by_cohort in self.impostors.items()
         }
 
 
 def one_person(
-    embeddings: Mapping[str, F32], pairs: Pairs, grown: Bools, judges: Mapping[str, FaceEmbedder]
+    embeddings: Mapping[str, F32],
+    pairs: Pairs,
+    grown: Bools,
+    recognisers: Mapping[str, FaceEmbedder],
 ) -> Bools:
-    """Return bool[P]: pairs of pictures of grown people that every judge takes for one person.
+    """Return bool[P]: pairs of pictures of grown people that every recogniser takes for one person.
 
     Folders of faces hold some people twice. Left in, they would raise the thresholds, and fewer
-    faces would count as matched. Judges err nearly independently of one another, so that what
+    faces would count as matched. Recognisers err nearly independently of one another, so that what
     all agree on is hardly ever two people; of children it often is.
     """
     same: Bools = grown[pairs[:, 0]] & grown[pairs[:, 1]]
-    for judge, vectors in embeddings.items():
-        same &= pair_similarities(vectors, pairs) > 1 - judges[judge].same_person_distance
+    for recogniser, vectors in embeddings.items():
+        same &= pair_similarities(vectors, pairs) > 1 - recognisers[recogniser].same_person_distance
     return same
 
 

@@ -14,7 +14,7 @@ Counts = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where one judge's matches begin, from pairs of other people than those judged.
+    """Where one recogniser's matches begin, from pairs of other people than those judged.
 
     Attributes:
         pairs: impostor pairs.
@@ -46,10 +46,10 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class Reidentified:
-    """What one judge makes of one comparison.
+    """What one recogniser makes of one comparison.
 
     Attributes:
-        judge: who.
+        recogniser: who.
         comparison: after against the same frame before, or against another frame of the person.
         gallery: originals to choose from in ranking.
         all: over everybody.
@@ -58,7 +58,7 @@ class Reidentified:
         roc: matched share at each of ROC_FARS.
     """
 
-    judge: str
+    recogniser: str
     comparison: Comparison
     gallery: int
     all: Matches
@@ -72,13 +72,13 @@ class Distinct:
     """Whether different people of one gender and age group stay different.
 
     Attributes:
-        judge: who.
+        recogniser: who.
         pairs: pairs of different people.
         mean_before, mean_after: similarity within those pairs.
         matched_before, matched_after: share over the threshold, by false accept rate.
     """
 
-    judge: str
+    recogniser: str
     pairs: int
     mean_before: float | None
     mean_after: float | None
@@ -114,7 +114,7 @@ class Attacked:
     """What a learned map from the face after to the face before finds out.
 
     Attributes:
-        judge: whose embeddings.
+        recogniser: whose embeddings.
         method: `ridge`, or `whitened` ridge.
         people: held-out people, each judged once.
         rank_1: share found among the held-out originals.
@@ -124,7 +124,7 @@ class Attacked:
             and age group alone. A swap keeps those on purpose; this is what is left to find.
     """
 
-    judge: str
+    recogniser: str
     method: str
     people: int
     rank_1: Share
@@ -142,7 +142,7 @@ class Linked:
     The second run is given the picture mirrored: pixels that nobody changed would link it else.
 
     Attributes:
-        judge: who.
+        recogniser: who.
         seen: the `picture`, in which hair, head and light link the runs whatever the face is, or
             the `face alone`.
         mean_own, mean_alike: similarity of one person over the runs, and of two people of one
@@ -152,7 +152,7 @@ class Linked:
         rank_1_alike, chance_alike: found again among people of the same gender and age group.
     """
 
-    judge: str
+    recogniser: str
     seen: str
     mean_own: float | None
     mean_alike: float | None
@@ -173,7 +173,7 @@ class FacesUnder:
         condition: its name.
         covered: share that got the cover instead of a synthetic face.
         found, found_by_recall: share of the others whose face the detectors still find.
-        reidentified, distinct, attacked, linked: one a judge, and method or comparison.
+        reidentified, distinct, attacked, linked: one a recogniser, and method or comparison.
         kept: over everybody; `kept_groups`: axis -> group -> figures.
         ages: how many faces read (row, before) and (column, after), by AGE_EDGES.
         replace_ms: median time a face.
@@ -200,8 +200,8 @@ class FacesEvaluated:
     Attributes:
         judged, reference: faces judged, and those that set the thresholds.
         no_face: pictures left out because no face was found in them before.
-        left_out: pairs of reference faces that all judges take for one person.
-        thresholds: by judge and by cohort, `child` or `grown`.
+        left_out: pairs of reference faces that all recognisers take for one person.
+        thresholds: by recogniser and by cohort, `child` or `grown`.
         conditions: one each.
     """
 
@@ -251,8 +251,8 @@ class ClipsUnder:
 
     Attributes:
         condition: its name.
-        reidentified: one a judge and comparison, over looks.
-        persons_matched: by judge and false accept rate: persons whose mean published embedding
+        reidentified: one a recogniser and comparison, over looks.
+        persons_matched: by recogniser and false accept rate: persons whose mean published embedding
             matches their mean original one.
         persons_matched_once: persons of whom any published look matches any original one.
         distinct: pairs of persons of one gender and age group, by their mean embeddings.

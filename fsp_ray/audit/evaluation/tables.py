@@ -34,7 +34,7 @@ def _faces(faces: FacesEvaluated) -> list[str]:
     under = faces.conditions
     head = (
         f"{faces.judged} faces judged ({faces.no_face} more showed none); thresholds from the"
-        f" pairs of {faces.reference} others, less {faces.left_out} pairs that all judges take"
+        f" pairs of {faces.reference} others, less {faces.left_out} pairs that all recognisers take"
         " for one person."
     )
     return [
@@ -52,11 +52,11 @@ def _faces(faces: FacesEvaluated) -> list[str]:
 
 def _thresholds(faces: FacesEvaluated) -> str:
     return table(
-        ["judge", "cohort", "impostor pairs", "mean", "at FAR 1 %", "at FAR .1 %"],
+        ["recogniser", "cohort", "impostor pairs", "mean", "at FAR 1 %", "at FAR .1 %"],
         (
-            [judge, cohort, f"{t.pairs:,}", number(t.mean_similarity)]
+            [recogniser, cohort, f"{t.pairs:,}", number(t.mean_similarity)]
             + [number(t.at[far]) for far in ("0.01", "0.001")]
-            for judge, cohorts in faces.thresholds.items()
+            for recogniser, cohorts in faces.thresholds.items()
             for cohort, t in cohorts.items()
         ),
     )
@@ -95,12 +95,12 @@ def _kept_by_group(under: Sequence[FacesUnder]) -> str:
 def _attacked(under: Sequence[FacesUnder]) -> str:
     return table(
         [
-            *("condition", "judge", "method", "people", "rank 1", "chance", "p"),
+            *("condition", "recogniser", "method", "people", "rank 1", "chance", "p"),
             *("rank 1 among alike", "chance", "p"),
         ],
         (
             [
-                *(one.condition, a.judge, a.method, f"{a.people}"),
+                *(one.condition, a.recogniser, a.method, f"{a.people}"),
                 *(percent(a.rank_1), number(100 * a.chance, 1), number(a.p_value)),
                 *(percent(a.rank_1_alike), number(100 * a.chance_alike, 1)),
                 number(a.p_value_alike),
@@ -114,11 +114,11 @@ def _attacked(under: Sequence[FacesUnder]) -> str:
 def _linked(under: Sequence[FacesUnder]) -> str:
     return table(
         [
-            *("condition", "seen", "judge", "mean own", "alike", "AUC", "FAR 1 %", "FAR .1 %"),
+            *("condition", "seen", "recogniser", "mean own", "alike", "AUC", "FAR 1 %", "FAR .1 %"),
             *("rank 1 among alike", "chance"),
         ],
         (
-            [one.condition, k.seen, k.judge]
+            [one.condition, k.seen, k.recogniser]
             + [number(k.mean_own), number(k.mean_alike), number(k.auc)]
             + [percent(k.matched[far]) for far in ("0.01", "0.001")]
             + [percent(k.rank_1_alike)]

@@ -62,7 +62,7 @@ def test_a_clip_under_all_conditions(tmp_path: Path, models) -> None:
     found = evaluate_clips(
         [Clip(source, {"encoded": same, "grey": grey})],
         models=models,
-        judges={"matcher": models.matcher},
+        recognisers={"matcher": models.matcher},
         reference=_nobody(models),
         detect_every=5,
         tell=lines.append,
@@ -122,7 +122,7 @@ def test_other_frames_are_refused(tmp_path: Path, models) -> None:
         evaluate_clips(
             [short],
             models=models,
-            judges={"matcher": models.matcher},
+            recognisers={"matcher": models.matcher},
             reference=_nobody(models),
             detect_every=5,
             tell=lambda line: None,

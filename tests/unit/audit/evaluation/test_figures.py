@@ -21,7 +21,7 @@ def _units(rng, *shape: int):
 
 
 @dataclasses.dataclass
-class Judge:
+class Recogniser:
     same_person_distance: float = 0.1
     dimensions: int = 24
 
@@ -32,7 +32,7 @@ class Judge:
 @pytest.fixture
 def reference() -> Reference:
     vectors = {"j": _units(np.random.default_rng(9), 120, 24)}
-    return Reference.of(vectors, np.ones(120, np.bool_), {"j": Judge()})
+    return Reference.of(vectors, np.ones(120, np.bool_), {"j": Recogniser()})
 
 
 def _readings(ages_, female) -> Readings:

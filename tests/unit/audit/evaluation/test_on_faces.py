@@ -26,7 +26,7 @@ from fsp_ray.audit.evaluation import (
 from fsp_ray.audit.evaluation.results import Evaluation
 from fsp_ray.cli.main import run
 from fsp_ray.core.errors import SettingsError, SourceError
-from fsp_ray.report.evaluation import EvaluationRequest, conditions, evaluate, load_judges
+from fsp_ray.report.evaluation import EvaluationRequest, conditions, evaluate, load_recognisers
 from fsp_ray.swap import MeshSwapper
 from fsp_ray.synthesis import BankGenerator, FaceBank
 
@@ -38,7 +38,7 @@ def _quiet(line: str) -> None:
 
 
 class Stamped:
-    """Marks the picture so that a judge of marks knows who it was."""
+    """Marks the picture so that a recogniser of marks knows who it was."""
 
     def replace(self, portrait, rng) -> Replaced:
         rgb = portrait.rgb.copy()
@@ -46,8 +46,8 @@ class Stamped:
         return Replaced(rgb)
 
 
-class MarkJudge:
-    """A judge that took part in nothing; sees only the mark, or whose picture it is."""
+class MarkRecogniser:
+    """A recogniser that took part in nothing; sees only the mark, or whose picture it is."""
 
     dimensions = 256
     same_person_distance = 0.5
@@ -61,15 +61,17 @@ class MarkJudge:
         return vector / np.linalg.norm(vector, axis=1, keepdims=True)
 
 
-def test_any_judge_may_be_handed_in(portraits: Path, models) -> None:
+def test_any_recogniser_may_be_handed_in(portraits: Path, models) -> None:
     files = labelled_files(portraits)
-    judges = {"matcher": models.matcher, "mark": MarkJudge()}
+    recognisers = {"matcher": models.matcher, "mark": MarkRecogniser()}
     request = FacesRequest(limit=6)
-    reference = reference_of(files, models=models, judges=judges, request=request, tell=_quiet)
+    reference = reference_of(
+        files, models=models, recognisers=recognisers, request=request, tell=_quiet
+    )
     found = evaluate_faces(
         files,
         models=models,
-        judges=judges,
+        recognisers=recognisers,
         conditions={"unchanged": Unchanged(), "cover": Covered(), "stamped": Stamped()},
         reference=reference,
         request=request,
@@ -79,7 +81,7 @@ def test_any_judge_may_be_handed_in(portraits: Path, models) -> None:
     assert found.reference == len(split(files)[1])
     under = {one.condition: one for one in found.conditions}
     for name, one in under.items():
-        assert {r.judge for r in one.reidentified} == {"matcher", "mark"}
+        assert {r.recogniser for r in one.reidentified} == {"matcher", "mark"}
         assert (len(one.linked) == 4) == (name == "cover")
         assert one.attacked == ()  # a handful of people teaches nothing
     unchanged, cover = under["unchanged"], under["cover"]
@@ -112,24 +114,24 @@ def test_nothing_to_evaluate_on() -> None:
         EvaluationRequest(limit=0)
 
 
-def make_judge() -> MarkJudge:
-    return MarkJudge()
+def make_recogniser() -> MarkRecogniser:
+    return MarkRecogniser()
 
 
-def test_judges_are_plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recognisers_are_plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
     import types
 
     module = types.ModuleType("plugged")
-    module.make_judge = make_judge
+    module.make_recogniser = make_recogniser
     monkeypatch.setitem(sys.modules, "plugged", module)
-    assert isinstance(load_judges(["mark=plugged:make_judge"])["mark"], MarkJudge)
-    for plug in ("mark", "mark=plugged", "=plugged:make_judge"):
+    assert isinstance(load_recognisers(["mark=plugged:make_recogniser"])["mark"], MarkRecogniser)
+    for plug in ("mark", "mark=plugged", "=plugged:make_recogniser"):
         with pytest.raises(SettingsError, match="NAME=MODULE:FUNCTION"):
-            load_judges([plug])
-    for plug in ("mark=nowhere:make_judge", "mark=plugged:nothing"):
-        with pytest.raises(SettingsError, match="--judge mark"):
-            load_judges([plug])
+            load_recognisers([plug])
+    for plug in ("mark=nowhere:make_recogniser", "mark=plugged:nothing"):
+        with pytest.raises(SettingsError, match="--recogniser mark"):
+            load_recognisers([plug])
 
 
 def test_the_command(portraits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,15 +170,17 @@ def test_on_labelled_faces(models) -> None:
     if not UTKFACE.is_dir():
         pytest.skip("../shared/data/utkface is missing")
     files = labelled_files(UTKFACE)
-    judges = {"matcher": models.matcher, "auditor": models.auditor}
+    recognisers = {"matcher": models.matcher, "auditor": models.auditor}
     request = FacesRequest(limit=12, reference_limit=48, linking=frozenset())
     swapper = MeshSwapper()
     generated = Generated(BankGenerator(FaceBank.default()))
-    reference = reference_of(files, models=models, judges=judges, request=request, tell=_quiet)
+    reference = reference_of(
+        files, models=models, recognisers=recognisers, request=request, tell=_quiet
+    )
     found = evaluate_faces(
         files,
         models=models,
-        judges=judges,
+        recognisers=recognisers,
         conditions={
             "unchanged": Unchanged(),
             "cover": Covered(),

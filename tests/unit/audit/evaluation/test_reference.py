@@ -11,7 +11,7 @@ from fsp_ray.audit.evaluation.reference import Reference, histogram, is_grown, o
 
 
 @dataclass
-class Judge:
+class Recogniser:
     same_person_distance: float = 0.5
     dimensions: int = 16
 
@@ -32,7 +32,7 @@ def reference() -> Reference:
     children /= np.linalg.norm(children, axis=1, keepdims=True)
     vectors = {"j": np.concatenate([grown, children])}
     ages = is_grown([15.0] * 60 + [14.0] * 60)
-    return Reference.of(vectors, ages, {"j": Judge(dimensions=64)})
+    return Reference.of(vectors, ages, {"j": Recogniser(dimensions=64)})
 
 
 def test_children_do_not_lift_the_threshold_of_the_grown(reference: Reference) -> None:
@@ -57,22 +57,22 @@ def test_each_is_judged_by_the_own_threshold(reference: Reference) -> None:
 
 def test_a_cohort_without_a_threshold_is_not_counted() -> None:
     grown = is_grown([40.0] * 60)
-    reference = Reference.of({"j": _units(0, 60)}, grown, {"j": Judge()})
+    reference = Reference.of({"j": _units(0, 60)}, grown, {"j": Recogniser()})
     share = reference.matched("j", np.ones(5), np.array([True, True, False, False, False]))["0.01"]
     assert (share.hits, share.n) == (2, 2)
 
 
 def test_who_is_there_twice_is_left_out_only_where_all_judges_agree() -> None:
     first, second = _units(0, 60), _units(1, 60)
-    first[1], second[1] = first[0], second[0]  # twice for both judges
+    first[1], second[1] = first[0], second[0]  # twice for both recognisers
     first[3] = first[2]  # twice for one of them
-    judges = {"a": Judge(), "b": Judge()}
+    recognisers = {"a": Recogniser(), "b": Recogniser()}
     vectors = {"a": first, "b": second}
     grown = np.ones(60, np.bool_)
     pairs = np.array([[0, 1], [2, 3], [4, 5]])
-    assert one_person(vectors, pairs, grown, judges).tolist() == [True, False, False]
-    assert one_person(vectors, pairs, ~grown, judges).tolist() == [False] * 3
-    reference = Reference.of(vectors, grown, judges)
+    assert one_person(vectors, pairs, grown, recognisers).tolist() == [True, False, False]
+    assert one_person(vectors, pairs, ~grown, recognisers).tolist() == [False] * 3
+    reference = Reference.of(vectors, grown, recognisers)
     assert reference.left_out >= 1
     assert reference.impostors["a"]["grown"].max() >= 0.999  # the pair that only one is sure of
     assert len(reference.impostors["a"]["grown"]) == 60 * 59 // 2 - reference.left_out
