@@ -3,6 +3,7 @@
 from fsp_ray.audit.leaks import Likeness, likeness
 from fsp_ray.audit.patches import Leak, Patch, Patching, patch
 from fsp_ray.audit.reidentify import (
+    CAUTION_RATE,
     FALSE_ACCEPT_RATE,
     Auditor,
     Closeness,
@@ -13,6 +14,7 @@ from fsp_ray.audit.reidentify import (
 from fsp_ray.audit.verdict import FINAL_VERDICTS, Findings, PersonAudit, Verdict, judge
 
 __all__ = [
+    "CAUTION_RATE",
     "FALSE_ACCEPT_RATE",
     "FINAL_VERDICTS",
     "Auditor",

@@ -20,6 +20,9 @@ from fsp_ray.core.face_types import F32
 FALSE_ACCEPT_RATE: Final = 0.001
 """Of pairs of different people, so many lie under the distance that counts as a match."""
 
+CAUTION_RATE: Final = 0.01
+"""The same for a distance that is no match, but near enough to try another face."""
+
 MAX_MATCHED_SHARE: Final = 0.02
 """Of a person's looks, so many may match: under 50 looks, none may."""
 
@@ -31,14 +34,16 @@ class Auditor:
     Attributes:
         name: the recogniser and where it comes from, with the version.
         threshold: its distance at FALSE_ACCEPT_RATE.
+        caution: its distance at CAUTION_RATE.
     """
 
     name: str
     threshold: float
+    caution: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold < 2:
-            raise ValueError("threshold must lie in 0..2")
+        if not 0 < self.threshold <= self.caution < 2:
+            raise ValueError("threshold and caution must lie in 0..2, the threshold below")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Closeness:
         distance_min: smallest distance of any published face to any source face of the person.
         matched_looks: published faces under the threshold to any source face of the person.
         threshold: distance under which the auditor says same.
+        caution: mean distance under which another face is worth a try.
     """
 
     looks: int
@@ -58,12 +64,18 @@ class Closeness:
     distance_min: float
     matched_looks: int
     threshold: float
+    caution: float
 
     def __post_init__(self) -> None:
         if self.looks < 1 or not 0 <= self.matched_looks <= self.looks:
             raise ValueError("matched_looks are some of at least one look")
-        if not 0 < self.threshold < 2:
-            raise ValueError("threshold must lie in 0..2")
+        if not 0 < self.threshold <= self.caution < 2:
+            raise ValueError("threshold and caution must lie in 0..2, the threshold below")
+
+    @property
+    def is_near(self) -> bool:
+        """True if the person is not recognised, but resembled."""
+        return self.distance_mean < self.caution
 
     @property
     def matches(self) -> bool:
@@ -71,12 +83,12 @@ class Closeness:
         return self.matched_looks > MAX_MATCHED_SHARE * self.looks
 
 
-def compare(source: F32, published: F32, *, threshold: float) -> Closeness:
+def compare(source: F32, published: F32, *, threshold: float, caution: float) -> Closeness:
     """Compare a person's published faces with the source faces of the same frames, and of others.
 
     Args:
         source, published: f32[K, D], unit vectors by the auditor, of the same K looks.
-        threshold: of the auditor.
+        threshold, caution: of the auditor.
 
     Raises:
         ValueError: there are no looks, or not as many of both.
@@ -93,6 +105,7 @@ def compare(source: F32, published: F32, *, threshold: float) -> Closeness:
         distance_min=float(nearest.min()),
         matched_looks=int((nearest < threshold).sum()),
         threshold=threshold,
+        caution=caution,
     )
 
 

@@ -88,13 +88,14 @@ def judge(findings: Findings, *, attempts: int, max_retries: int) -> Verdict:
     """Return what is to become of a person.
 
     A face by which the person is recognised, that does not hold, or that the auditor could not
-    look at, is changed for another one, up to `max_retries` times, and then for the cover. The
-    cover itself always passes here: where it leaks, the frames are patched, and if that does not
-    help the video is quarantined.
+    look at, is changed for another one, up to `max_retries` times, and then for the cover. One
+    that comes near the person is changed while it can be, but it passes in the end: other
+    recognisers may see more than the auditor. The cover itself always passes here: where it
+    leaks, the frames are patched, and if that does not help the video is quarantined.
     """
     if not findings.swapped:
         return Verdict.COVER
-    compared = findings.closeness
-    if compared is not None and not compared.matches and not findings.leaks_widely:
-        return Verdict.PASS
-    return Verdict.RETRY if attempts < max_retries else Verdict.COVER
+    compared, can_retry = findings.closeness, attempts < max_retries
+    if compared is None or compared.matches or findings.leaks_widely:
+        return Verdict.RETRY if can_retry else Verdict.COVER
+    return Verdict.RETRY if compared.is_near and can_retry else Verdict.PASS

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from fsp_ray.audit import FALSE_ACCEPT_RATE, Auditor
+from fsp_ray.audit import CAUTION_RATE, FALSE_ACCEPT_RATE, Auditor
 from fsp_ray.core.config import Privacy, RunSettings
 from fsp_ray.core.protocols import FaceChooser, MediaSource, Models
 from fsp_ray.core.video_types import Shard, VideoInfo
@@ -201,8 +201,12 @@ def _choose_again(
 def _auditor(pack: str) -> Auditor:
     """Who judges, by name and version."""
     entry = next(model for model in show_pack(pack).models if "auditor" in model.roles)
-    threshold = _models(pack).auditor.match_distance(FALSE_ACCEPT_RATE)
-    return Auditor(f"{entry.name} ({entry.wheel} {entry.wheel_version})", threshold)
+    distance = _models(pack).auditor.match_distance
+    return Auditor(
+        f"{entry.name} ({entry.wheel} {entry.wheel_version})",
+        threshold=distance(FALSE_ACCEPT_RATE),
+        caution=distance(CAUTION_RATE),
+    )
 
 
 @cache

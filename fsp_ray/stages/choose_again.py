@@ -78,7 +78,7 @@ def _others(
     tracks: dict[str, list[TrackSummary]] = {}
     for track_id, person_id in header["owners"].items():
         tracks.setdefault(person_id, []).append(by_track[track_id])
-    # Readings are not staged: they are taken anew from the faces in the plan, the rejected too.
+    # Taken anew from the faces in the plan, so that the rejected ones count, too.
     taken: list[FaceReading] = [
         chooser.read(*pair, head_views(planned, staging, tracks[person_id]))
         for person_id, pair in pairs.items()

@@ -19,6 +19,7 @@ from fsp_ray.core.face_types import (
 from fsp_ray.core.protocols import FaceChooser
 from fsp_ray.stages.archive import load_sources, load_views
 from fsp_ray.stages.head_views import pick_views
+from fsp_ray.stages.readings import load_readings, save_readings
 from fsp_ray.stages.results import PlannedVideo
 from fsp_ray.stages.staging import Staging, summaries_name, views_name
 from fsp_ray.synthesis import merge_sources
@@ -40,23 +41,23 @@ def choose_faces(
     attempts: Mapping[str, int] | None = None,
     taken: Sequence[FaceReading] = (),
 ) -> Pairs:
-    """Choose the faces of some persons of a video, each unlike those before.
+    """Choose the faces of some persons of a video, each unlike those before and in other videos.
 
     Args:
         planned: the video; all of its shards are analysed.
-        staging: holds the summaries and views.
+        staging: holds the summaries and views, gets the readings.
         persons: who gets a face; those never seen well enough are left out.
         by_track: the summaries of all of their tracks.
         chooser: chooses.
         secret: the run's; with it the same person and attempt give the same face.
         attempts: how many faces of a person were rejected before; none where not named.
-        taken: readings to keep away from besides.
+        taken: readings of this video's faces to keep away from, besides those of other videos.
 
     Returns:
         The synthetic and the source face of each, by person_id.
     """
     pairs: Pairs = {}
-    readings = list(taken)
+    elsewhere, readings = load_readings(staging), list(taken)
     for person in persons:
         tracks = [by_track[track_id] for track_id in person.track_ids]
         source = source_face(planned, staging, tracks)
@@ -70,11 +71,12 @@ def choose_faces(
             source,
             head_views(planned, staging, tracks),
             person_rng(secret, person.person_id, attempt),
-            taken=readings,
+            taken=[*elsewhere, *readings],
             attempt=attempt,
         )
         readings.append(choice.reading)
         pairs[person.person_id] = (choice.face, source)
+    save_readings(staging, readings)
     return pairs
 
 

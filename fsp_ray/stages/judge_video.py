@@ -112,9 +112,7 @@ def load_audited(
         for shard in planned.shards
     }
     looks = {p.person_id: _looks(p.person_id, tuple(shards.values())) for p in persons}
-    findings = {
-        person: _findings(person, shards, seen, auditor.threshold) for person, seen in looks.items()
-    }
+    findings = {person: _findings(person, shards, seen, auditor) for person, seen in looks.items()}
     return AuditedVideo(shards, findings, looks)
 
 
@@ -136,7 +134,7 @@ def _chosen(looks: Looks, index: np.ndarray[tuple[int], np.dtype[np.generic]]) -
 
 
 def _findings(
-    person_id: str, shards: Mapping[str, ShardFindings], looks: Looks, threshold: float
+    person_id: str, shards: Mapping[str, ShardFindings], looks: Looks, auditor: Auditor
 ) -> Findings:
     counts = np.zeros(3, np.int64)
     for found in shards.values():
@@ -144,7 +142,11 @@ def _findings(
             place = found.persons.index(person_id)
             counts += (found.frames[place], found.swapped[place], found.leaked[place])
     frames, swapped, leaked = counts.tolist()
-    closeness = compare(looks.source, looks.published, threshold=threshold) if len(looks) else None
+    closeness = None
+    if len(looks):
+        closeness = compare(
+            looks.source, looks.published, threshold=auditor.threshold, caution=auditor.caution
+        )
     return Findings(frames, leaked, swapped > 0, closeness)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from fsp_ray.core.ages import MAX_AGE_YEARS, Gender, age_group
-from fsp_ray.core.face_types import Choice, FaceReading, HeadView, SourceFace, SyntheticFace
+from fsp_ray.core.face_types import F32, Choice, FaceReading, HeadView, SourceFace, SyntheticFace
 from fsp_ray.core.protocols import FaceEmbedder, FaceGenerator, FaceSwapper, Models
 from fsp_ray.swap.choosing_cues import TextureLikeness, shape_gap
 from fsp_ray.swap.choosing_trials import Look, TryOn
@@ -106,7 +106,12 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Person:
-    """Whom a face is chosen for."""
+    """Whom a face is chosen for.
+
+    Attributes:
+        bare: what is read from the views without a synthetic face.
+        taken: f32[K, D] a judge, how the faces read that others have; none where nobody has one.
+    """
 
     person_id: str
     age_years: float
@@ -114,7 +119,7 @@ class _Person:
     source: SourceFace
     views: Sequence[HeadView]
     bare: Sequence[Look]
-    taken: Sequence[FaceReading]
+    taken: Sequence[F32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,7 +214,9 @@ class FaceChooser:
     ) -> _Person:
         """Read the real face on the views that faces are tried on."""
         bare = [self._try_on.bare(view) for view in views[: self._settings.views]]
-        return _Person(person_id, age_years, gender, source, views, bare, taken)
+        read = [reading.embeddings for reading in taken if reading.embeddings]
+        stacked = [np.stack(vectors) for vectors in zip(*read, strict=True)]
+        return _Person(person_id, age_years, gender, source, views, bare, stacked)
 
     def _drawn(self, person: _Person, rng: np.random.Generator, count: int) -> list[_Candidate]:
         """Draw faces, the most promising first."""
@@ -303,12 +310,9 @@ class FaceChooser:
         return float(np.mean(seen) + np.max(seen)) / 2
 
     def _near(self, person: _Person, looks: Sequence[Look]) -> float:
-        reading = _reading(looks)
-        near = 0.0
-        for other in person.taken:
-            pairs = zip(reading.embeddings, other.embeddings, self._try_on.judges, strict=False)
-            for mine, theirs, judge in pairs:
-                near = max(near, float(mine @ theirs) / _threshold(judge))
+        """Return what it costs to read like somebody else with a synthetic face."""
+        judged = zip(_reading(looks).embeddings, person.taken, self._try_on.judges, strict=False)
+        near = max((float((t @ m).max()) / _threshold(judge) for m, t, judge in judged), default=0)
         return self._settings.near_weight * max(0.0, near - self._settings.near)
 
     def _oddness(self, person: _Person, looks: Sequence[Look]) -> float:

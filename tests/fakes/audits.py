@@ -16,7 +16,7 @@ from fsp_ray.stages.results import AuditedShard, DrawnVideo, JudgedVideo, Render
 from fsp_ray.synthesis import load_topology
 from tests.fakes.shards import Staged
 
-AUDITOR = Auditor("paint (fake 1.0)", threshold=0.005)
+AUDITOR = Auditor("paint (fake 1.0)", threshold=0.005, caution=0.006)
 
 Boxes = Callable[[U8], Sequence[tuple[float, float, float, float]]]
 

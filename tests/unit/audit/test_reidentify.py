@@ -19,7 +19,7 @@ def _unit(*rows: list[float]) -> F32:
 def test_the_same_frame_and_the_others_are_both_compared() -> None:
     source = _unit([1, 0, 0], [0, 1, 0])
     published = _unit([0, 0, 1], [1, 0, 0.01])  # the second is the first frame's face
-    close = compare(source, published, threshold=0.1)
+    close = compare(source, published, threshold=0.1, caution=0.2)
     assert close.distance_mean == pytest.approx(1, abs=0.01)
     assert close.distance_min == pytest.approx(0, abs=0.01)
     assert (close.looks, close.matched_looks) == (2, 1)
@@ -27,7 +27,7 @@ def test_the_same_frame_and_the_others_are_both_compared() -> None:
 
 
 def test_strangers_do_not_match() -> None:
-    close = compare(_unit([1, 0, 0]), _unit([0, 1, 0]), threshold=0.1)
+    close = compare(_unit([1, 0, 0]), _unit([0, 1, 0]), threshold=0.1, caution=0.2)
     assert (close.matched_looks, close.matches) == (0, False)
 
 
@@ -35,7 +35,7 @@ def test_strangers_do_not_match() -> None:
     ("looks", "matched", "matches"), [(8, 1, True), (49, 1, True), (50, 1, False), (50, 2, True)]
 )
 def test_one_look_in_fifty_may_match_by_chance(looks: int, matched: int, matches: bool) -> None:
-    close = Closeness(looks, 0.2, 0.05, matched, 0.067)
+    close = Closeness(looks, 0.2, 0.05, matched, 0.067, 0.088)
     assert close.matches is matches
 
 
@@ -43,10 +43,10 @@ def test_one_look_in_fifty_may_match_by_chance(looks: int, matched: int, matches
 def test_the_laws_of_a_comparison(looks: int, seed: int, threshold: float) -> None:
     rng = np.random.default_rng(seed)
     source, published = (_unit(*rng.normal(size=(looks, 8)).tolist()) for _ in range(2))
-    close = compare(source, published, threshold=threshold)
+    close = compare(source, published, threshold=threshold, caution=1.5)
     assert 0 <= close.distance_min <= close.distance_mean <= 2
     assert (close.matched_looks > 0) == (close.distance_min < threshold)
-    itself = compare(source, source, threshold=threshold)
+    itself = compare(source, source, threshold=threshold, caution=1.5)
     assert itself.matched_looks == looks
     assert itself.matches
 
@@ -54,7 +54,7 @@ def test_the_laws_of_a_comparison(looks: int, seed: int, threshold: float) -> No
 def test_nothing_to_compare_is_refused() -> None:
     none = np.zeros((0, 8), np.float32)
     with pytest.raises(ValueError, match="look"):
-        compare(none, none, threshold=0.1)
+        compare(none, none, threshold=0.1, caution=0.2)
 
 
 def test_the_nearest_person_of_a_run() -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from fsp_ray.core import ids
-from fsp_ray.core.face_types import HeadView, Person, TrackSummary
+from fsp_ray.core.face_types import FaceReading, HeadView, Person, TrackSummary
 from fsp_ray.stages.archive import load_faces, save_summaries, save_views
 from fsp_ray.stages.choose_again import choose_again
 from fsp_ray.stages.choose_faces import person_rng
+from fsp_ray.stages.readings import load_readings, save_readings
 from fsp_ray.stages.resolve_persons import resolve_persons
 from fsp_ray.stages.staging import PLAN_NAME, Staging, summaries_name, views_name
 from tests.fakes.choosers import DiceChooser
@@ -51,7 +52,10 @@ def look(shade: int, weight: float) -> HeadView:
 
 @pytest.fixture
 def staging(tmp_path: Path) -> Staging:
-    staging = Staging(tmp_path)
+    return fill(Staging(tmp_path / "run" / "video"))
+
+
+def fill(staging: Staging) -> Staging:
     for shard in SHARDS:
         mine = [t for t in TRACKS if t.shard_index == shard.index]
         with staging.writing(summaries_name(shard.shard_id)) as path:
@@ -94,6 +98,21 @@ def test_each_person_keeps_away_from_those_before(staging: Staging) -> None:
     assert len(resolve(staging, chooser)) == 3
     assert [len(asked.taken) for asked in chooser.asked] == [0, 1, 2]
     assert [asked.attempt for asked in chooser.asked] == [0, 0, 0]
+
+
+def test_each_person_keeps_away_from_those_in_other_videos_of_the_run(staging: Staging) -> None:
+    resolve(staging, DiceChooser())
+    other, chooser = fill(Staging(staging.root.with_name("other"))), DiceChooser()
+    resolve(other, chooser)
+    assert [len(asked.taken) for asked in chooser.asked] == [3, 4, 5]
+    first = DiceChooser()
+    resolve(staging, first)  # a lost worker's video, done again: its own faces are no others
+    assert [len(asked.taken) for asked in first.asked] == [3, 4, 5]
+
+
+def test_a_face_that_was_tried_on_no_view_keeps_nobody_away(staging: Staging) -> None:
+    save_readings(Staging(staging.root.with_name("other")), [FaceReading(()), FaceReading(())])
+    assert load_readings(staging) == []
 
 
 def test_faces_are_tried_on_the_best_looks_at_that_person_from_all_shards(
