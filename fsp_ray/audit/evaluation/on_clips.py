@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from fsp_ray.audit.evaluation.clips import Clip, ClipReader, ClipReading, Exposure, Trail
+from fsp_ray.audit.evaluation.clips import Clip, ClipReader, ClipReading, Exposure
 from fsp_ray.audit.evaluation.figures import Gallery, distinct, kept, reidentified
+from fsp_ray.audit.evaluation.movement import Trail, moving
 from fsp_ray.audit.evaluation.persons import Cast, cast_of
 from fsp_ray.audit.evaluation.portraits import Panel
 from fsp_ray.audit.evaluation.readings import Readings, size_group
@@ -22,21 +22,15 @@ from fsp_ray.audit.evaluation.results import (
     Distinct,
     Moving,
     Reidentified,
-    Spread,
 )
-from fsp_ray.audit.metrics import Share, alike_pairs, correlation, jitter, opening
+from fsp_ray.audit.metrics import Share, alike_pairs
+from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import SourceError
 from fsp_ray.core.face_types import F32
 from fsp_ray.core.protocols import FaceEmbedder, Models
 
 Tell = Callable[[str], None]
-F64 = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-
-_MIN_TRACK_FRAMES: Final = 25
-# Openings that move by less than the mesh's own trembling have nothing to correlate.
-_MIN_MOUTH: Final = 0.02
-_MIN_EYES: Final = 0.03
 
 
 def evaluate_clips(
@@ -45,7 +39,7 @@ def evaluate_clips(
     models: Models,
     recognisers: Mapping[str, FaceEmbedder],
     reference: Reference,
-    detect_every: int,
+    settings: RunSettings,
     tell: Tell,
 ) -> ClipsEvaluated:
     """Judge clips under every condition: all that was published, the cover, and a blur.
@@ -55,14 +49,14 @@ def evaluate_clips(
         models: the pack.
         recognisers: by name; the one called `matcher` groups tracks into persons.
         reference: sets the thresholds: from other people than those in the clips.
-        detect_every: as of the run that published the clips.
+        settings: of the run that published the clips.
         tell: gets a line a clip.
 
     Raises:
         VideoError: a clip can't be read.
         SourceError: nobody can be seen in the clips.
     """
-    reader = ClipReader(Panel(models, recognisers), models, detect_every=detect_every)
+    reader = ClipReader(Panel(models, recognisers), models, settings=settings)
     readings: list[ClipReading] = []
     for number, clip in enumerate(clips):
         tell(f"{number} of {len(clips)} clips judged")
@@ -178,55 +172,6 @@ class _Figures:
             if track_id in reading.swap_pts
         ]
         return moving(trails) if trails else None
-
-
-def moving(trails: Sequence[tuple[Trail, frozenset[int]]]) -> Moving:
-    """Return what is kept of movement.
-
-    Args:
-        trails: each with the frames (pts) that the pipeline swaps. Of tracks that no detector
-            finds in half of those frames, because the person was covered, nothing is measured.
-    """
-    found: list[bool] = []
-    ratios: list[tuple[float, int]] = []
-    mouths: list[tuple[float, int]] = []
-    eyes: list[tuple[float, int]] = []
-    for trail, swapped in trails:
-        mask = np.array([pts in swapped for pts in trail.pts], np.bool_)
-        seen = np.array(trail.found, np.bool_)[mask]
-        if not len(seen) or seen.mean() < 0.5:
-            continue
-        found += seen.tolist()
-        if len(seen) < _MIN_TRACK_FRAMES:
-            continue
-        before, after = np.stack(trail.before)[mask], np.stack(trail.after)[mask]
-        were, are = jitter(before), jitter(after)
-        if were and are is not None:
-            ratios.append((are / were, len(seen)))
-        agreed = _agreement(opening(before, "mouth"), opening(after, "mouth"), _MIN_MOUTH)
-        mouths += [(agreed, len(seen))] if agreed is not None else []
-        agreed = _agreement(opening(before, "eyes"), opening(after, "eyes"), _MIN_EYES)
-        eyes += [(agreed, len(seen))] if agreed is not None else []
-    return Moving(
-        found=Share.of(found),
-        jitter_ratio=_spread(ratios, worst=max),
-        mouth=_spread(mouths, worst=min),
-        eyes=_spread(eyes, worst=min),
-    )
-
-
-def _agreement(before: F64, after: F64, least: float) -> float | None:
-    return correlation(before, after) if float(before.std()) >= least else None
-
-
-def _spread(
-    values: Sequence[tuple[float, int]], worst: Callable[[Sequence[float]], float]
-) -> Spread:
-    if not values:
-        return Spread(0, None, None, None)
-    figures = [value for value, _ in values]
-    mean = float(np.average(figures, weights=[frames for _, frames in values]))
-    return Spread(len(values), float(np.median(figures)), float(worst(figures)), mean)
 
 
 def _share(exposed: Sequence[Exposure], of: Callable[[Exposure], int]) -> Share:

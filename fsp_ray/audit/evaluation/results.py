@@ -230,19 +230,34 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """How well a part of the face follows the source's, by the correlation of its opening.
+
+    Attributes:
+        tracks: tracks long enough to judge.
+        own: of those whose source moves clearly more than encoding alone changes it.
+        ceiling: of the same tracks, the source encoded once more: a perfect swap.
+    """
+
+    tracks: int
+    own: Spread
+    ceiling: Spread
+
+
+@dataclass(frozen=True, slots=True)
 class Moving:
     """What a published video keeps of movement, measured on every frame that was swapped.
 
     Attributes:
         found: share of the frames' faces that the detector finds.
         jitter_ratio: landmark jitter, published over source.
-        mouth, eyes: correlation of their opening with the source's, where they move at all.
+        mouth, eyes: whether they open and close with the source's.
     """
 
     found: Share
     jitter_ratio: Spread
-    mouth: Spread
-    eyes: Spread
+    mouth: Following
+    eyes: Following
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -14,19 +15,27 @@ from fsp_ray.audit.evaluation.conditions import Replaced, Replacer
 from fsp_ray.audit.evaluation.labels import LabelledFile
 from fsp_ray.audit.evaluation.portraits import Panel, Portrait, Reading, load_portrait
 from fsp_ray.audit.evaluation.readings import People, Readings
+from fsp_ray.core.face_types import FaceReading
 from fsp_ray.core.protocols import Models
 
 Rows = npt.NDArray[np.int64]
 
+MAX_TAKEN = 512
+"""So many faces of a run, the latest, are kept away from: choosing slows down with more."""
+
 
 @dataclass(slots=True, eq=False)
 class _Kept:
-    """What is kept of one condition in one run."""
+    """What is kept of one condition in one run.
+
+    Runs know nothing of each other: a second one may well give somebody the same face.
+    """
 
     rows: list[int] = field(default_factory=list[int])
     readings: list[Reading] = field(default_factory=list[Reading])
     covered: list[bool] = field(default_factory=list[bool])
     seconds: list[float] = field(default_factory=list[float])
+    taken: deque[FaceReading] = field(default_factory=lambda: deque(maxlen=MAX_TAKEN))
     alone: bool = False
 
 
@@ -118,11 +127,14 @@ class Sitting:
         run: int,
         before: Reading | None,
     ) -> None:
-        # The same face gets the same draw in every evaluation with this seed, whoever sits beside.
+        # The same face gets the same draw in every evaluation with this seed; which of the faces
+        # drawn is chosen depends on those taken, and so on the order, which the seed sets, too.
         rng = np.random.default_rng([self._seed, run, portrait.label.digest & 0xFFFFFFFF])
         start = time.perf_counter()
-        after: Replaced = replacer.replace(portrait, rng)
+        after: Replaced = replacer.replace(portrait, rng, tuple(kept.taken))
         kept.seconds.append(time.perf_counter() - start)
+        if after.reading is not None:
+            kept.taken.append(after.reading)
         same = before is not None and after.rgb is portrait.rgb
         kept.readings.append(
             before

@@ -10,7 +10,7 @@ import pytest
 from fsp_ray.audit.evaluation import Blurred, Covered, Synthetic, Unchanged, labelled_files
 from fsp_ray.audit.evaluation.conditions import blur_as_deface
 from fsp_ray.audit.evaluation.portraits import Panel, Portrait, load_portrait
-from fsp_ray.core.face_types import Landmarks, SyntheticFace
+from fsp_ray.core.face_types import Choice, FaceReading, Landmarks, SyntheticFace
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,11 @@ class Swapper:
 class Maker:
     """Remembers what was asked for."""
 
-    def make(self, age_years, gender, source, views, rng) -> SyntheticFace:
+    def make(self, age_years, gender, source, views, rng, taken) -> Choice:
         self.asked = (age_years, gender, source, list(views), rng.integers(1 << 30))
-        return SyntheticFace("p", source.texture, source.shape, age_years, gender)
+        self.taken = taken
+        face = SyntheticFace("p", source.texture, source.shape, age_years, gender)
+        return Choice(face, FaceReading((np.ones(1, np.float32),)))
 
 
 @pytest.mark.parametrize("box", [(30.4, 40.7, 90.2, 120.9), (-20, 5, 60, 95), (70, 80, 140, 170)])
@@ -77,8 +79,11 @@ def test_what_is_done_leaves_the_portrait_as_it_was(portrait: Portrait, models) 
 
 
 def test_the_maker_gets_what_the_pipeline_reads(portrait: Portrait, models) -> None:
-    maker = Maker()
-    Synthetic(models, maker, Swapper()).replace(portrait, np.random.default_rng(0))
+    maker, taken = Maker(), (FaceReading(()),)
+    after = Synthetic(models, maker, Swapper()).replace(portrait, np.random.default_rng(0), taken)
+    assert maker.taken is taken
+    assert after.reading is not None
+    assert after.reading.embeddings[0].tolist() == [1]
     age, gender, source, views, drawn = maker.asked
     read = models.attributes.estimate(portrait.rgb, portrait.landmarks)
     assert age == pytest.approx(float(read.age_years[0]))

@@ -23,9 +23,12 @@ from fsp_ray.audit.evaluation import (
     reference_of,
     split,
 )
+from fsp_ray.audit.evaluation.portraits import Panel
 from fsp_ray.audit.evaluation.results import Evaluation
+from fsp_ray.audit.evaluation.sitting import Sitting
 from fsp_ray.cli.main import run
 from fsp_ray.core.errors import SettingsError, SourceError
+from fsp_ray.core.face_types import FaceReading
 from fsp_ray.report.evaluation import EvaluationRequest, conditions, evaluate, load_recognisers
 from fsp_ray.swap import MeshSwapper
 from fsp_ray.synthesis import BankGenerator, FaceBank
@@ -40,7 +43,7 @@ def _quiet(line: str) -> None:
 class Stamped:
     """Marks the picture so that a recogniser of marks knows who it was."""
 
-    def replace(self, portrait, rng) -> Replaced:
+    def replace(self, portrait, rng, taken=()) -> Replaced:
         rgb = portrait.rgb.copy()
         rgb[:4, :4] = portrait.label.digest & 255
         return Replaced(rgb)
@@ -207,11 +210,39 @@ def test_the_pipeline_s_own_parts_are_judged(models) -> None:
 
 def test_a_chosen_face_is_what_the_chooser_says() -> None:
     class Chooser:
-        def choose(self, person_id, age_years, gender, source, views, rng):
-            self.asked = (age_years, gender, source, views, rng)
-            return type("Choice", (), {"face": "the face"})
+        def choose(self, person_id, age_years, gender, source, views, rng, *, taken):
+            self.asked = (age_years, gender, source, views, rng, taken)
+            return "the choice"
 
     chooser: Callable = Chooser()
     maker = Chosen(chooser)
-    assert maker.make(30.0, "female", "source", ["view"], "rng") == "the face"
-    assert chooser.asked == (30.0, "female", "source", ["view"], "rng")
+    asked = (30.0, "female", "source", ["view"], "rng", ["reading"])
+    assert maker.make(*asked) == "the choice"
+    assert chooser.asked == asked
+
+
+def test_faces_of_one_run_are_kept_apart(portraits: Path, models) -> None:
+    """Each gets the readings of those before it in the run, and none of the other run's."""
+
+    class Remembering:
+        def __init__(self) -> None:
+            self.taken: list[list[float]] = []
+
+        def replace(self, portrait, rng, taken=()) -> Replaced:
+            self.taken.append([float(one.embeddings[0][0]) for one in taken])
+            reading = FaceReading((np.full(2, len(self.taken), np.float32),))
+            return Replaced(portrait.rgb.copy(), reading=reading)
+
+    remembering = Remembering()
+    sitting = Sitting(
+        Panel(models, {"matcher": models.matcher}),
+        models,
+        {"x": remembering, "unchanged": Unchanged()},
+        seed=0,
+        twice={"x"},
+        twice_limit=2,
+    )
+    for file in labelled_files(portraits)[:3]:
+        sitting.add(file)
+    # first run, second run, first run, second run, first run
+    assert remembering.taken == [[], [], [1], [2], [1, 3]]
