@@ -37,6 +37,7 @@ class Distance:
         plus, minus: indices of points.
         usual: its middle over grown people, face widths.
         spread: one standard deviation.
+        range: from where to where it looks natural, in spreads.
     """
 
     name: str
@@ -45,26 +46,29 @@ class Distance:
     minus: tuple[int, ...]
     usual: float
     spread: float
+    range: tuple[float, float] = (-NATURAL_RANGE, NATURAL_RANGE)
 
 
 # Read off the mesh over grown people of public portraits, as statistics. The net that fits the
 # mesh pulls faces to its mean: it shows half to two thirds of the spread that calipers find
 # (Farkas, "Anthropometry of the Head and Face", 1994), so the spreads are 1.6 times as read.
+# Some are read as a mood, not as a trait, before they are rare: lifted or slanting brows, a long
+# upper lip and a wide mouth (a sulk); their ranges are narrower.
 DISTANCES: Final = (
     Distance("eyes apart", _ACROSS, (362,), (133,), 0.256, 0.0125),
-    Distance("eye width", _ACROSS, (133, 263), (33, 362), 0.205, 0.0062),
-    Distance("brow height", _DOWN, _EYES, _BROWS, 0.170, 0.0165),
-    Distance("nose length", _DOWN, (2,), _EYES, 0.309, 0.0185),
-    Distance("nose width", _ACROSS, (294,), (64,), 0.294, 0.0165),
-    Distance("mouth width", _ACROSS, (291,), (61,), 0.406, 0.0215),
-    Distance("upper lip", _DOWN, (0,), (2,), 0.101, 0.0065),
+    Distance("eye width", _ACROSS, (133, 263), (33, 362), 0.205, 0.0062, (-1.4, 1.8)),
+    Distance("brow height", _DOWN, _EYES, _BROWS, 0.170, 0.0165, (-1.7, 1.2)),
+    Distance("nose length", _DOWN, (2,), _EYES, 0.309, 0.0185, (-1.6, 2.0)),
+    Distance("nose width", _ACROSS, (294,), (64,), 0.294, 0.0165, (-1.8, 1.5)),
+    Distance("mouth width", _ACROSS, (291,), (61,), 0.406, 0.0215, (-1.6, 1.4)),
+    Distance("upper lip", _DOWN, (0,), (2,), 0.101, 0.0065, (-1.4, 1.2)),
     Distance("chin", _DOWN, (152,), (17,), 0.241, 0.028),
     Distance("jaw width", _ACROSS, (397,), (172,), 0.803, 0.043),
     Distance("forehead", _DOWN, _EYES, (10,), 0.397, 0.032),
     Distance("temples", _ACROSS, (332,), (103,), 0.733, 0.024),
     Distance("brows apart", _ACROSS, (285,), (55,), 0.189, 0.014),
-    Distance("brow tilt", _DOWN, (53, 283), (55, 285), -0.0125, 0.005),
-    Distance("eye tilt", _DOWN, (33, 263), (133, 362), -0.0067, 0.005),
+    Distance("brow tilt", _DOWN, (53, 283), (55, 285), -0.0125, 0.005, (-1.4, 1.2)),
+    Distance("eye tilt", _DOWN, (33, 263), (133, 362), -0.0067, 0.005, (-1.5, 1.5)),
     Distance("corners up", _DOWN, (0, 17), (61, 291), 0.02, 0.012),
 )
 # No trait but an expression: one photograph's smile, were it moved, would be lost for good.
@@ -91,8 +95,8 @@ def beyond_natural(before: F64, after: F64) -> F64:
     Someone whose own face lies outside of it may stay as far out, but not go farther. What is
     expression may not change at all.
     """
-    limit_high = np.maximum(NATURAL_RANGE, before)
-    limit_low = np.minimum(-NATURAL_RANGE, before)
+    low, high = _ranges()
+    limit_high, limit_low = np.maximum(high, before), np.minimum(low, before)
     beyond = np.maximum(after - limit_high, 0) + np.minimum(after - limit_low, 0)
     return np.where(KEPT, after - before, beyond)
 
@@ -135,3 +139,9 @@ def _usual() -> F64:
 @functools.cache
 def _spreads() -> F64:
     return np.array([distance.spread for distance in DISTANCES])
+
+
+@functools.cache
+def _ranges() -> tuple[F64, F64]:
+    low, high = np.array([distance.range for distance in DISTANCES]).T
+    return low, high

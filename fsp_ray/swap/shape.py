@@ -74,10 +74,20 @@ def strain(face: SyntheticFace, source: SourceFace, settings: SwapSettings | Non
 
 def _wanted(source: SourceFace, face: SyntheticFace, settings: SwapSettings) -> F64:
     """Return the shift towards the synthetic shape and beyond it, before it is bounded."""
-    wanted = (face.shape - source.shape).astype(np.float64).ravel()
+    wanted = _even((face.shape - source.shape).astype(np.float64)).ravel()
     basis = expression_basis()
     neutral = (wanted - basis @ (basis.T @ wanted)).reshape(NUM_POINTS, 3)
     return settings.shape_gain * neutral
+
+
+def _even(shift: F64) -> F64:
+    """Return what both halves of the face have in common.
+
+    The net that fits the mesh guesses a turned face's far half: most of what it sees differ
+    between both is its mistake. Beyond the synthetic shape, that would slant the mouth.
+    """
+    mirrored = shift[load_topology().mirror] * np.array([-1, 1, 1])
+    return (shift + mirrored) / 2
 
 
 def _led_away(before: F64, after: F64, face: SyntheticFace, settings: SwapSettings) -> F64:

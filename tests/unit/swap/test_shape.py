@@ -97,6 +97,27 @@ def test_no_feature_goes_beyond_the_natural_and_strain_says_so() -> None:
     assert strain(face(mild), source(MEAN), settings) == 0
 
 
+@pytest.mark.parametrize("name", ["brow height", "upper lip", "mouth width", "brow tilt"])
+@pytest.mark.parametrize("spreads", [-6.0, 6.0])
+def test_what_reads_as_a_mood_is_bounded_sooner(name: str, spreads: float) -> None:
+    which = [distance.name for distance in DISTANCES].index(name)
+    wild = stretched(**{name.replace(" ", "_"): spreads})
+    settings = SwapSettings(shape_gain=2, layout_gain=0, max_shift=0.3)
+    after = layout(MEAN + shift_of(MEAN, wild, settings))[which]
+    low, high = DISTANCES[which].range
+    assert low - 0.4 < after < high + 0.4
+    assert max(-low, high) < NATURAL_RANGE
+
+
+@given(st.integers(0, 30))
+def test_a_lopsided_mesh_does_not_slant_the_face(seed: int) -> None:
+    """What the fit sees differ between both halves is not carried on."""
+    mirror, flip = load_topology().mirror, np.array([-1, 1, 1])
+    shift = shift_of(synthetic_face(seed + 40, 0.03).shape, synthetic_face(seed, 0.03).shape, PLAIN)
+    # The expressions that are left out are not quite symmetric in the mean mesh.
+    np.testing.assert_allclose(shift, shift[mirror] * flip, atol=0.004)
+
+
 def test_a_source_beyond_the_natural_is_not_forced_back() -> None:
     wide = stretched(eyes_apart=4)
     shift = shift_of(wide, wide, PLAIN)
