@@ -42,8 +42,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each; typer names them
         str, typer.Option(metavar="[standard|strong]", help="As of `fsp anonymize`.")
     ] = "standard",
     limit: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Judge at most so many faces.")
-    ] = 200,
+        int, typer.Option(min=1, metavar="N", help="Judge at most so many faces, age groups alike.")
+    ] = 256,
     seed: Annotated[int, typer.Option(help="Chooses the faces and what they become.")] = 0,
     recogniser: Annotated[
         list[str] | None,

@@ -41,11 +41,20 @@ class AttributeFeatures:
             ValueError: the points of a mesh coincide.
         """
         points = landmarks.points
-        ages = _log_probabilities(self._age, rgb, points, _AGE_PX)
-        genders = _log_probabilities(self._gender, rgb, points, _GENDER_PX)
+        ages, genders = self.read_bare(rgb, landmarks)
         matrices = arcface_matrices(arcface_kps(points), SFACE_PX)
         pooled = _in_batches(self._sface, to_nchw(cut_chips(rgb, matrices, SFACE_PX)), POOLED)
         return np.concatenate([ages, genders, pooled], axis=1)
+
+    def read_bare(self, rgb: U8, landmarks: Landmarks) -> tuple[F32, F32]:
+        """Return what the age net says, f32[M, 81], and the gender net, f32[M, 2], of each face.
+
+        Raises:
+            ValueError: the points of a mesh coincide.
+        """
+        points = landmarks.points
+        ages = _log_probabilities(self._age, rgb, points, _AGE_PX)
+        return ages, _log_probabilities(self._gender, rgb, points, _GENDER_PX)
 
 
 class AgeGenderEstimator:
@@ -62,6 +71,32 @@ class AgeGenderEstimator:
             ValueError: the points of a mesh coincide.
         """
         return self._head.read(self._features.read(rgb, landmarks))
+
+
+class BareEstimator:
+    """An `AttributeEstimator` of the age and the gender net alone, without a head of our own.
+
+    It errs more than the one with the head. But nothing is chosen by what it says.
+    """
+
+    def __init__(self, features: AttributeFeatures) -> None:
+        self._features = features
+
+    def estimate(self, rgb: U8, landmarks: Landmarks) -> Attributes:
+        """Estimate for every face of one frame.
+
+        Raises:
+            ValueError: the points of a mesh coincide.
+        """
+        ages, genders = (_shares(logs) for logs in self._features.read_bare(rgb, landmarks))
+        # A class a year from 0 on; then female, male.
+        years = ages @ np.arange(ages.shape[1], dtype=np.float32)
+        return Attributes(age_years=years, female_probability=np.ascontiguousarray(genders[:, 0]))
+
+
+def _shares(logs: F32) -> F32:
+    shares = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _log_probabilities(session: Session, rgb: U8, points: F32, chip_px: int) -> F32:

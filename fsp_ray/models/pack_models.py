@@ -12,7 +12,7 @@ from fsp_ray.core.protocols import (
     FaceLandmarker,
     Models,
 )
-from fsp_ray.models.age_gender import AgeGenderEstimator, AttributeFeatures
+from fsp_ray.models.age_gender import AgeGenderEstimator, AttributeFeatures, BareEstimator
 from fsp_ray.models.attribute_head import AttributeHead
 from fsp_ray.models.centerface import CenterFace
 from fsp_ray.models.detection import DetectionPass, Finder, UnionDetector
@@ -124,6 +124,11 @@ class OpenModels:
                 age=self._session("age"), gender=self._session("gender"), sface=self._sface()
             ),
         )
+
+    @property
+    def second_attributes(self) -> AttributeEstimator:
+        """The age and the gender net alone: a second opinion on what the attributes say."""
+        return self._once("second_attributes", lambda: BareEstimator(self.attribute_features))
 
     def _make_detector(self) -> FaceDetector:
         return _at_scales(self._yunet(), _DETECTOR_LONG_SIDES_PX)

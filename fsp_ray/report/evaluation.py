@@ -55,7 +55,7 @@ class EvaluationRequest:
     faces: Path | None = None
     pack: str = "open"
     privacy: Privacy = "standard"
-    limit: int = 200
+    limit: int = 256
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -101,6 +101,8 @@ def evaluate(
             reference=reference,
             request=of_faces,
             tell=tell,
+            # A pack need not have one; which faces are chosen never hangs on it.
+            second=getattr(models, "second_attributes", None),
         )
     if clips:
         on_clips = evaluate_clips(

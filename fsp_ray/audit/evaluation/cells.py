@@ -10,6 +10,8 @@ from fsp_ray.audit.metrics import Share
 
 Under = FacesUnder | ClipsUnder
 _NAMES: Final = {"same_frame": "same", "other_frame": "other"}
+_FEW: Final = 30
+FEW_NOTE: Final = f"\\* fewer than {_FEW}: an example rather than a figure."
 KEPT_HEAD: Final = ["gender kept", "age group kept", "age moved, mean", "bias"]
 LABEL_HEAD: Final = ["age error before", "after", "gender right before", "after"]
 
@@ -53,7 +55,7 @@ def recognised_by_group(under: Sequence[Under]) -> str:
         ["recogniser", "frame", "axis", "group", "n", "mean", "FAR 1 %", "FAR .1 %", "rank 1"],
         (
             [
-                *(r.recogniser, _NAMES[r.comparison], axis, group, f"{m.rank_1.n}"),
+                *(r.recogniser, _NAMES[r.comparison], axis, group, group_size(m.rank_1.n)),
                 number(m.mean_similarity),
                 percent(m.matched["0.01"]),
                 percent(m.matched["0.001"]),
@@ -91,6 +93,11 @@ def distinct_pairs(under: Sequence[Under]) -> str:
             for d in one.distinct
         ),
     )
+
+
+def group_size(n: int) -> str:
+    """Return the size of a group, marked where it is small; FEW_NOTE explains the mark."""
+    return f"{n}" if n >= _FEW else f"{n}\\*"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fsp_ray.audit.evaluation.cells import (
+    FEW_NOTE,
     KEPT_HEAD,
     distinct_pairs,
     kept_cells,
@@ -30,6 +31,7 @@ def clips_tables(clips: ClipsEvaluated) -> list[str]:
         "### Recognised, looks\n\n" + recognised(under),
         "### Recognised, persons\n\n" + _persons(under),
         "### Recognised, looks by group (synthetic)\n\n" + recognised_by_group(ours),
+        FEW_NOTE,
         "### Distinct: persons of one gender and age group\n\n" + distinct_pairs(under),
         "### Kept\n\n" + _kept(under),
         "### Leaks, every frame\n\n" + _leaks(under),

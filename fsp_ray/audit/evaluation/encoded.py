@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class _OwnFile:
 @contextmanager
 def encoded_again(
     source: MediaSource, info: VideoInfo, settings: RunSettings, *, batch_frames: int
-) -> Iterator[MediaSource]:
+) -> Generator[MediaSource]:
     """Yield the clip encoded once more; the file is gone on leaving.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fsp_ray.audit.evaluation.readings import People, Readings, rows_by_group
+from fsp_ray.audit.evaluation.readings import People, Read, Readings, rows_by_group
 from fsp_ray.audit.evaluation.reference import Reference, histogram
 from fsp_ray.audit.evaluation.results import (
     Comparison,
@@ -110,7 +110,7 @@ def distinct(
     )
 
 
-def kept(people: People, before: Readings, after: Readings, rows: Rows) -> Kept:
+def kept(people: People, before: Read | Readings, after: Read | Readings, rows: Rows) -> Kept:
     """Return what reads the same of some of the faces."""
     moved = (after.age_years - before.age_years)[rows].astype(np.float64)
     label, female = people.age_years[rows], np.array(people.gender)[rows] == "female"

@@ -21,6 +21,7 @@ from fsp_ray.audit.evaluation.results import (
     Distinct,
     FacesEvaluated,
     FacesUnder,
+    Kept,
     Linked,
     Reidentified,
 )
@@ -28,7 +29,7 @@ from fsp_ray.audit.evaluation.sitting import Sitting
 from fsp_ray.audit.metrics import Share, alike_pairs
 from fsp_ray.core.errors import SourceError
 from fsp_ray.core.face_types import F32
-from fsp_ray.core.protocols import FaceEmbedder, Models
+from fsp_ray.core.protocols import AttributeEstimator, FaceEmbedder, Models
 
 Tell = Callable[[str], None]
 _TELL_EVERY_S = 10.0
@@ -46,7 +47,7 @@ class FacesRequest:
         linking_limit: faces that this is done for at most: it doubles their time.
     """
 
-    limit: int = 200
+    limit: int = 256
     reference_limit: int = 500
     seed: int = 0
     linking: frozenset[str] = frozenset({"cover", "synthetic"})
@@ -62,6 +63,7 @@ def evaluate_faces(
     reference: Reference,
     request: FacesRequest,
     tell: Tell,
+    second: AttributeEstimator | None = None,
 ) -> FacesEvaluated:
     """Judge labelled portraits under every condition.
 
@@ -73,12 +75,13 @@ def evaluate_faces(
         reference: sets the thresholds; see `reference_of`.
         request: how many faces, and which.
         tell: gets a line of progress now and then.
+        second: reads ages and genders besides the pack's estimator.
 
     Raises:
         SourceError: no face can be found in the portraits to judge.
     """
     chosen = spread(split(files)[0], request.limit, np.random.default_rng(request.seed))
-    panel = Panel(models, recognisers)
+    panel = Panel(models, recognisers, second)
     sitting = Sitting(
         panel,
         models,
@@ -167,18 +170,29 @@ class _Figures:
             ),
             distinct=tuple(self._distinct(recogniser, after) for recogniser in before.embeddings),
             kept=kept(self.people, before, after, drawn),
-            kept_groups={
-                axis: {
-                    group: kept(self.people, before, after, drawn[rows])
-                    for group, rows in rows_by_group(groups[drawn]).items()
-                }
-                for axis, groups in self.people.axes().items()
-            },
+            kept_groups=self._kept_groups(before, after, drawn),
+            kept_second=self._kept_second(after, drawn),
             ages=ages(before, after, drawn),
             replace_ms=self.sitting.replace_ms(name),
             attacked=self._attacked(after, drawn),
             linked=self._linked(name),
         )
+
+    def _kept_groups(
+        self, before: Readings, after: Readings, drawn: npt.NDArray[np.int64]
+    ) -> dict[str, dict[str, Kept]]:
+        return {
+            axis: {
+                group: kept(self.people, before, after, drawn[rows])
+                for group, rows in rows_by_group(groups[drawn]).items()
+            }
+            for axis, groups in self.people.axes().items()
+        }
+
+    def _kept_second(self, after: Readings, drawn: npt.NDArray[np.int64]) -> Kept | None:
+        if self.before.second is None or after.second is None:
+            return None
+        return kept(self.people, self.before.second, after.second, drawn)
 
     def _reidentified(self, recogniser: str, after: Readings) -> Reidentified:
         old = self.before.embeddings[recogniser]

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from fsp_ray.audit.evaluation.labels import LabelledFile
-from fsp_ray.core.face_types import F32, U8, FaceBatch, FaceRois, Landmarks
-from fsp_ray.core.protocols import FaceDetector, FaceEmbedder, Models
+from fsp_ray.core.face_types import F32, U8, Attributes, FaceBatch, FaceRois, Landmarks
+from fsp_ray.core.protocols import AttributeEstimator, FaceDetector, FaceEmbedder, Models
 from fsp_ray.faces import box_from_points, rois_from_detections, rois_from_landmarks
 from fsp_ray.faces.geometry import overlap_of_smaller
 
@@ -76,6 +76,7 @@ class Reading:
     Attributes:
         embeddings: by recogniser, f32[D], unit vectors.
         age_years, female_probability: as the pack's estimator reads them.
+        second: of one face, as a second estimator reads it; None where there is none.
         found, found_by_recall: whether the detector, and the one for judging, see the face.
         alone: embeddings of the face with all that lies round it painted over, if asked for.
     """
@@ -85,6 +86,7 @@ class Reading:
     female_probability: float
     found: bool
     found_by_recall: bool
+    second: Attributes | None = None
     alone: Mapping[str, F32] = field(default_factory=dict[str, F32])
 
 
@@ -103,10 +105,16 @@ def load_portrait(file: LabelledFile, models: Models) -> Portrait | None:
 
 
 class Panel:
-    """The recognisers, and the eyes of the pack."""
+    """The recognisers, the eyes of the pack, and whoever else reads age and gender."""
 
-    def __init__(self, models: Models, recognisers: Mapping[str, FaceEmbedder]) -> None:
+    def __init__(
+        self,
+        models: Models,
+        recognisers: Mapping[str, FaceEmbedder],
+        second: AttributeEstimator | None = None,
+    ) -> None:
         self._models = models
+        self._second = second
         self.recognisers = dict(recognisers)
 
     def read(self, rgb: U8, known: Landmarks, *, alone: bool = False) -> Reading:
@@ -134,6 +142,7 @@ class Panel:
             female_probability=float(read.female_probability[0]),
             found=found,
             found_by_recall=_finds(self._models.recall_detector, rgb, xyxy),
+            second=self._second.estimate(rgb, mesh) if self._second else None,
         )
 
     def embed(self, portrait: Portrait) -> dict[str, F32]:

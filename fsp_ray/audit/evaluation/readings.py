@@ -12,13 +12,26 @@ import numpy.typing as npt
 from fsp_ray.audit.evaluation.portraits import Reading
 from fsp_ray.audit.evaluation.reference import is_grown
 from fsp_ray.core.ages import Gender, age_group
-from fsp_ray.core.face_types import F32
+from fsp_ray.core.face_types import F32, Attributes
 
 Bools = npt.NDArray[np.bool_]
 Strings = npt.NDArray[np.str_]
 
 # Upper limits of the bins of face sizes, pixels of the mesh's longer side.
 _SIZE_BINS_PX: Final = (40, 80, 160, 320)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """What one estimator reads of M faces.
+
+    Attributes:
+        age_years: f32[M].
+        female: bool[M].
+    """
+
+    age_years: F32
+    female: Bools
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +44,7 @@ class Readings:
         female: bool[M].
         found, found_by_recall: bool[M].
         covered: bool[M], covered where a synthetic face was asked for.
+        second: of a second estimator, if there is one.
         alone: as `embeddings`, of the faces without their surroundings; may be empty.
     """
 
@@ -40,6 +54,7 @@ class Readings:
     found: Bools
     found_by_recall: Bools
     covered: Bools
+    second: Read | None = None
     alone: Mapping[str, F32] = field(default_factory=dict[str, F32])
 
     def __len__(self) -> int:
@@ -62,6 +77,7 @@ class Readings:
             found=np.array([r.found for r in readings], np.bool_),
             found_by_recall=np.array([r.found_by_recall for r in readings], np.bool_),
             covered=np.array(covered, np.bool_),
+            second=_second([r.second for r in readings]),
         )
 
 
@@ -101,6 +117,15 @@ class People:
             "gender": np.array(self.gender),
             "face_px": np.array([size_group(float(px)) for px in self.face_px]),
         }
+
+
+def _second(read: Sequence[Attributes | None]) -> Read | None:
+    """Stack the second opinions, of one face each; None where one is missing."""
+    known = [one for one in read if one is not None]
+    if len(known) < len(read):
+        return None
+    ages = np.concatenate([one.age_years for one in known])
+    return Read(ages, np.concatenate([one.female_probability for one in known]) >= 0.5)
 
 
 def _stacked(vectors: Sequence[Mapping[str, F32]]) -> dict[str, F32]:

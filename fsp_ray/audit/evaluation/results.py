@@ -174,7 +174,8 @@ class FacesUnder:
         covered: share that got the cover instead of a synthetic face.
         found, found_by_recall: share of the others whose face the detectors still find.
         reidentified, distinct, attacked, linked: one a recogniser, and method or comparison.
-        kept: over everybody; `kept_groups`: axis -> group -> figures.
+        kept: over everybody; `kept_groups`: axis -> group -> figures, groups as labelled.
+        kept_second: over everybody, as a second estimator reads it, if there is one.
         ages: how many faces read (row, before) and (column, after), by AGE_EDGES.
         replace_ms: median time a face.
     """
@@ -187,6 +188,7 @@ class FacesUnder:
     distinct: tuple[Distinct, ...]
     kept: Kept
     kept_groups: Mapping[str, Mapping[str, Kept]]
+    kept_second: Kept | None
     ages: tuple[Counts, ...]
     replace_ms: float
     attacked: tuple[Attacked, ...] = ()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fsp_ray.audit.evaluation.cells import (
+    FEW_NOTE,
     KEPT_HEAD,
     LABEL_HEAD,
     distinct_pairs,
+    group_size,
     kept_cells,
     number,
     percent,
@@ -42,9 +44,11 @@ def _faces(faces: FacesEvaluated) -> list[str]:
         "### Thresholds\n\n" + _thresholds(faces),
         "### Recognised\n\n" + recognised(under),
         "### Recognised, by group (synthetic)\n\n" + recognised_by_group(_synthetic(under)),
+        FEW_NOTE,
         "### Distinct: different people of one gender and age group\n\n" + distinct_pairs(under),
         "### Kept\n\n" + _kept(under),
-        "### Kept, by group (synthetic)\n\n" + _kept_by_group(under),
+        "### Kept, by group as labelled (synthetic)\n\n" + _kept_by_group(under),
+        FEW_NOTE,
         "### Attack: a learned map back to the original\n\n" + _attacked(under),
         "### Two runs put together\n\n" + _linked(under),
     ]
@@ -63,9 +67,15 @@ def _thresholds(faces: FacesEvaluated) -> str:
 
 
 def _kept(under: Sequence[FacesUnder]) -> str:
+    """Return what is kept, and a row more a condition that a second estimator reads."""
+    second = [
+        [f"{one.condition}, second reader", f"{k.n}", *("",) * 3, *kept_cells(k), ""]
+        for one in under
+        if (k := one.kept_second) is not None
+    ]
     return table(
         ["condition", "n", "covered", "found", "by recall", *KEPT_HEAD, *LABEL_HEAD, "ms a face"],
-        (
+        [
             [
                 one.condition,
                 f"{one.kept.n}",
@@ -76,7 +86,8 @@ def _kept(under: Sequence[FacesUnder]) -> str:
                 f"{one.replace_ms:.0f}",
             ]
             for one in under
-        ),
+        ]
+        + second,
     )
 
 
@@ -84,7 +95,7 @@ def _kept_by_group(under: Sequence[FacesUnder]) -> str:
     return table(
         ["axis", "group", "n", *KEPT_HEAD, *LABEL_HEAD],
         (
-            [axis, group, f"{kept.n}", *kept_cells(kept)]
+            [axis, group, group_size(kept.n), *kept_cells(kept)]
             for one in _synthetic(under)
             for axis, groups in one.kept_groups.items()
             for group, kept in groups.items()

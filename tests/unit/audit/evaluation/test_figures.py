@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fsp_ray.audit.evaluation.attacks import MIN_PEOPLE, attacked, linked
+from fsp_ray.audit.evaluation.cells import FEW_NOTE, group_size
 from fsp_ray.audit.evaluation.figures import Gallery, ages, distinct, kept, reidentified
 from fsp_ray.audit.evaluation.readings import People, Readings, rows_by_group, size_group
 from fsp_ray.audit.evaluation.reference import Reference
@@ -161,3 +162,8 @@ def test_an_evaluation_is_json(reference: Reference) -> None:
         "clips": None,
         "notes": ["a"],
     }
+
+
+def test_small_groups_are_marked() -> None:
+    assert [group_size(n) for n in (0, 29, 30, 31)] == ["0\\*", "29\\*", "30", "31"]
+    assert FEW_NOTE.startswith("\\*")

@@ -60,6 +60,9 @@ def test_choosing_spreads_over_age_and_gender() -> None:
     chosen = spread(files, 32, np.random.default_rng(1))
     assert len(set(chosen)) == 32
     assert set(Counter((f.age_group, f.gender) for f in chosen).values()) == {2}
+    assert set(
+        Counter(f.age_group for f in spread(_files(900), 256, np.random.default_rng(1))).values()
+    ) == {32}
     assert chosen == spread(files, 32, np.random.default_rng(1))
     assert chosen != spread(files, 32, np.random.default_rng(2))
     assert len(spread(files, 1000, np.random.default_rng(1))) == 400

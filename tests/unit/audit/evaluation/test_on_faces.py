@@ -28,7 +28,7 @@ from fsp_ray.audit.evaluation.results import Evaluation
 from fsp_ray.audit.evaluation.sitting import Sitting
 from fsp_ray.cli.main import run
 from fsp_ray.core.errors import SettingsError, SourceError
-from fsp_ray.core.face_types import FaceReading
+from fsp_ray.core.face_types import Attributes, FaceReading
 from fsp_ray.report.evaluation import EvaluationRequest, conditions, evaluate, load_recognisers
 from fsp_ray.swap import MeshSwapper
 from fsp_ray.synthesis import BankGenerator, FaceBank
@@ -96,6 +96,37 @@ def test_any_recogniser_may_be_handed_in(portraits: Path, models) -> None:
     # Too few impostor pairs: no threshold, and no share that would pretend to one.
     assert found.thresholds["matcher"]["grown"].at == {"0.01": None, "0.001": None}
     assert unchanged.reidentified[0].all.matched["0.01"].n == 0
+
+
+def test_a_second_reader_has_a_say_of_its_own(portraits: Path, models) -> None:
+    class Contrary:
+        """Reads whoever is marked as an old man, and everybody else as a young woman."""
+
+        def estimate(self, rgb, landmarks) -> Attributes:
+            marked = bool((rgb[0, 0] != rgb[6, 6]).any())  # else a margin is all alike
+            age, female = (80, 0.1) if marked else (20, 0.9)
+            return Attributes(np.array([age], np.float32), np.array([female], np.float32))
+
+    files, quiet = labelled_files(portraits), {"models": models, "tell": _quiet}
+    recognisers, request = {"matcher": models.matcher}, FacesRequest(limit=6)
+    reference = reference_of(files, recognisers=recognisers, request=request, **quiet)
+    found = evaluate_faces(
+        files,
+        recognisers=recognisers,
+        conditions={"unchanged": Unchanged(), "stamped": Stamped()},
+        reference=reference,
+        request=request,
+        second=Contrary(),
+        **quiet,
+    )
+    unchanged, stamped = found.conditions
+    assert unchanged.kept_second is not None
+    assert unchanged.kept_second.gender.share == 1
+    assert stamped.kept_second is not None
+    assert stamped.kept_second.gender.hits == 0
+    assert stamped.kept_second.age_moved_mean == pytest.approx(60)
+    assert (stamped.kept.age_moved_mean_abs or 0) < 10
+    assert "| stamped, second reader |" in as_markdown(Evaluation({}, {}, 0.0, found))
 
 
 def test_a_folder_of_no_faces_is_said_so(tmp_path: Path, models) -> None:
