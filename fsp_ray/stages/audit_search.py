@@ -14,10 +14,12 @@ from fsp_ray.faces.fitting import fit_from_detections
 from fsp_ray.faces.geometry import iou, nms
 
 # Seen on film with the open pack: hands, cameras and dark corners score up to .78 in one look or
-# another, and no mesh fits them; below it, a face is believed if a mesh fits, or if two kinds of
-# looks agree.
+# another, and no mesh fits them; below it, a face is believed if a mesh fits, or if two looks or
+# two nets agree.
 _SURE_SCORE: Final = 0.8
 _LIKELY_SCORE: Final = 0.7
+# Two nets agree if the second's box, be it a hint, overlaps this much.
+_AGREEING_IOU: Final = 0.35
 
 # A second scale: the same nets see each quarter of the frame enlarged, with the middle in all four.
 _TILE_SHARE: Final = 0.6
@@ -29,19 +31,28 @@ def find_faces(models: Models, rgb: U8, *, closely: bool) -> F32:
     """Return f32[M, 4], boxes of the faces that a detector is sure of, or two, or that a mesh fits.
 
     Args:
-        models: the recall detector is asked, and the landmarker where it is in doubt.
+        models: both detectors are asked, and where they are in doubt the landmarker and the
+            second detector.
         rgb: u8[H, W, 3].
-        closely: ask the detector, too, and look at a second scale.
+        closely: look at a second scale, too.
     """
     parts = [models.recall_detector.detect(rgb[None])]
-    quick = [models.detector.detect(rgb[None])] if closely else []
+    quick = [models.detector.detect(rgb[None])]
     if closely and min(rgb.shape[:2]) >= _MIN_SIDE_PX:
         parts.extend(_in_tiles(models, rgb))
     found = _united([*quick, *parts])
     sure = (found.det_score >= _SURE_SCORE) | (_seen(found, quick) & _seen(found, parts))
     fits = fit_from_detections(models.landmarker, rgb, found, np.flatnonzero(~sure).tolist())
     sure[list(fits)] = True
+    if not sure.all():
+        sure |= _agreed(found, models.second_detector.detect(rgb[None]))
     return found.xyxy[sure]
+
+
+def _agreed(found: FaceBatch, second: FaceBatch) -> npt.NDArray[np.bool_]:
+    """Return bool[M]: where the second net sees a head as well."""
+    overlap = iou(found.xyxy, second.xyxy).max(axis=1, initial=0)
+    return np.asarray(overlap >= _AGREEING_IOU)
 
 
 def _seen(found: FaceBatch, parts: Sequence[FaceBatch]) -> npt.NDArray[np.bool_]:

@@ -22,6 +22,7 @@ from fsp_ray.stages.audit_findings import (
     load_faces_found,
     save_findings,
 )
+from fsp_ray.stages.audit_frames import SearchedFrames
 from fsp_ray.stages.audit_looks import Looker
 from fsp_ray.stages.audit_search import find_faces
 from fsp_ray.stages.results import AuditedShard
@@ -31,9 +32,6 @@ from fsp_ray.stages.timing import Stopwatch
 from fsp_ray.video import decode, play_segment, prefetch
 
 _BATCH_BYTES: Final = 16 << 20  # two decoders run at once
-# Every so many detection intervals of the analysis, in frames that it did not look at.
-_SEARCH_EVERY: Final = 3
-_CLOSELY_EVERY: Final = 4
 # A leak between two frames that hold was one all the same; a cover of one frame would only flicker.
 _HOLD_FRAMES: Final = 2
 _SAME_FACE_IOU: Final = 0.3
@@ -51,9 +49,9 @@ def audit_shard(
 ) -> AuditedShard:
     """Audit one rendered shard; the findings are staged.
 
-    Every frame is compared where a track is; every few frames, on both sides of a cut, and just
-    outside of every track the detectors search the source for faces that no track has; some
-    synthetic faces of each track are shown to the auditor.
+    Every frame is compared where a track is; every few frames, on both sides of a cut, just outside
+    of every track, and around what an earlier round patched, the detectors search the source for
+    faces that no track has; some synthetic faces of each track are shown to the auditor.
 
     Args:
         rounds: rounds of the audit that this video has been through.
@@ -64,7 +62,14 @@ def audit_shard(
     watch = Stopwatch()
     plan = load_shard_plan(shard, staging, rounds=rounds)
     known = load_faces_found(staging, shard.shard_id) if rounds else None
-    inspector = _Inspector(models, plan, settings.detect_every, known)
+    frames = SearchedFrames(
+        plan,
+        detect_every=settings.detect_every,
+        frame_pts=float(1 / (info.frame_rate * info.time_base)),
+        earlier=None if known is None else known.checked,
+        closer=rounds == 1,  # once: a search that never ends would quarantine the video
+    )
+    inspector = _Inspector(models, plan, frames, known)
     source = decode(media, info, shard, batch_bytes=_BATCH_BYTES)
     segment = staging.reading(segment_name(shard.shard_id))
     published = play_segment(segment, info, shard, batch_bytes=_BATCH_BYTES)
@@ -107,7 +112,7 @@ class _Inspector:
 
     models: Models
     plan: ShardPlan
-    detect_every: int
+    frames: SearchedFrames
     known: SourceFaces | None
     """What an earlier round found in the source: not searched for again."""
     persons: tuple[str, ...] = field(init=False)
@@ -150,17 +155,16 @@ class _Inspector:
         self.looker.look(pts, before, after)
         last = self.previous
         if last is not None and (cut or pts in self.starts):
-            self._search(*last)
-        stride = _SEARCH_EVERY * self.detect_every
+            self._search(number - 1, *last)
         after_end = last is not None and last[0] in self.ends
-        if cut or after_end or number % stride == self.detect_every // 2:
-            self._search(pts, before, after)
+        if cut or after_end or (number, pts) in self.frames:
+            self._search(number, pts, before, after)
         self.previous = pts, before, after
 
     def finish(self) -> ShardFindings:
         """Return what was found."""
         if self.previous is not None:
-            self._search(*self.previous)
+            self._search(len(self.all_pts) - 1, *self.previous)
         checked = np.array(sorted(self.found), np.int64)
         boxes = [self.found[pts] for pts in checked.tolist()]
         faces = SourceFaces(
@@ -189,18 +193,17 @@ class _Inspector:
             if leak:
                 self.followed.append((pts, box, planned.person_id))
 
-    def _search(self, pts: int, before: U8, after: U8) -> None:
+    def _search(self, number: int, pts: int, before: U8, after: U8) -> None:
         if pts in self.found:
             return
-        boxes = self.found[pts] = self._faces(pts, before)
+        boxes = self.found[pts] = self._faces(number, pts, before)
         shows = likeness(before, after, boxes).shows_original
         self.shown.extend((pts, box, self._owner(pts, box)) for box in boxes[shows])
 
-    def _faces(self, pts: int, before: U8) -> F32:
+    def _faces(self, number: int, pts: int, before: U8) -> F32:
         if self.known is not None and pts in self.known.checked:
             return self.known.xyxy[self.known.pts == pts]
-        closely = len(self.found) % _CLOSELY_EVERY == 0
-        return find_faces(self.models, before, closely=closely)
+        return find_faces(self.models, before, closely=self.frames.closely(number))
 
     def _owner(self, pts: int, box: F32) -> str | None:
         here = self.entries.get(pts, ())

@@ -99,6 +99,7 @@ class FakeModels:
 
     detector: BoxDetector = field(default_factory=BoxDetector)
     recall_detector: BoxDetector = field(default_factory=BoxDetector)
+    second_detector: BoxDetector = field(default_factory=BoxDetector)
     landmarker: MeanLandmarker = field(default_factory=MeanLandmarker)
     matcher: ColourEmbedder = field(default_factory=ColourEmbedder)
     auditor: ColourEmbedder = field(default_factory=ColourEmbedder)

@@ -133,6 +133,8 @@ def test_a_doubtful_detection_needs_a_mesh(
     )
     models.landmarker.presence = presence
     assert bool(_findings(clip, models).leaks) is leaks
+    models.second_detector.boxes = models.recall_detector.boxes
+    assert _findings(clip, models).leaks != ()  # or another net
 
 
 def test_the_frames_searched_are_spread_and_not_those_of_the_analysis(clip: Staged) -> None:
@@ -147,23 +149,27 @@ def test_the_frames_searched_are_spread_and_not_those_of_the_analysis(clip: Stag
     assert not any(frame % clip.settings.detect_every == 0 for frame in strided)
 
 
-def test_a_patch_stops_the_leak_and_the_source_is_not_searched_twice(clip: Staged) -> None:
+def test_a_patch_stops_the_leak_and_no_frame_is_searched_twice(clip: Staged) -> None:
     clip.tracks([])
     clip.plan({})
     clip.render(PaintSwapper())
-    models = FakeModels(recall_detector=BoxDetector(lambda rgb: [BOX][: rgb.shape[0] // 128]))
+    detector = BoxDetector(lambda rgb: [BOX])
+    models = FakeModels(detector=detector)
     leaks = _findings(clip, models).leaks
+    assert detector.calls < len(clip.pts)
     save_judgement(clip.staging, 1, Judgement(patches=patch(leaks, []).patches))
     shard = clip.planned.shards[0]
     media, info = clip.planned.source.media, clip.planned.info
     render_shard(
         media, info, shard, clip.staging, settings=clip.settings, swapper=PaintSwapper(), rounds=1
     )
-    calls = models.recall_detector.calls
     again = _findings(clip, models, rounds=1)
     assert again.leaks == ()
-    assert len(again.faces.pts) > 0
-    assert models.recall_detector.calls == calls
+    assert again.faces.checked.tolist() == clip.pts  # all that was patched, frame by frame
+    assert len(again.faces.pts) == detector.calls == len(clip.pts)
+    save_judgement(clip.staging, 2, Judgement(patches=patch(leaks, []).patches))
+    assert _findings(clip, models, rounds=2).faces.checked.tolist() == clip.pts
+    assert detector.calls == len(clip.pts)
 
 
 def test_a_covered_person_is_not_looked_at_but_compared(clip: Staged) -> None:
