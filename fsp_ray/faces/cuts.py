@@ -49,7 +49,7 @@ class CutFinder:
         The first frame of all does not count as a cut.
         """
         check_array("rgb", rgb, np.uint8, (None, None, 3))
-        small = _shrink(rgb)
+        small = shrink(rgb)
         previous, self._previous = self._previous, small
         if previous is None:
             return False
@@ -63,13 +63,19 @@ class CutFinder:
         return cut
 
 
+def is_cut_between(before: F32, after: F32) -> bool:
+    """Tell whether a cut lies between two shrunk frames, by themselves: in doubt, it does."""
+    change = float(np.abs(after - before).mean())
+    return change > _QUIET and _edge_agreement(before, after) < _DOUBTFUL_EDGES
+
+
 def _is_cut(change: float, usual: float, agreement: float) -> bool:
     surge = change > max(_LOUD, _SURGE * usual)
     return agreement < (_DOUBTFUL_EDGES if surge else _OTHER_EDGES)
 
 
-def _shrink(rgb: U8) -> F32:
-    """Return f32[32, 32] means of the green channel, from an even sample of its pixels."""
+def shrink(rgb: U8) -> F32:
+    """Return f32[32, 32], means of a frame's green channel over an even sample of its pixels."""
     green = rgb[:, :, 1][np.ix_(_sample(rgb.shape[0]), _sample(rgb.shape[1]))]
     cells = green.reshape(_GRID, _SAMPLES_PER_CELL, _GRID, _SAMPLES_PER_CELL)
     return cells.mean(axis=(1, 3), dtype=np.float32)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from fsp_ray.core.config import RunSettings
+from fsp_ray.core.face_types import F32
 from fsp_ray.core.protocols import MediaSource, Models
 from fsp_ray.core.video_types import Shard, VideoInfo
 from fsp_ray.faces import ShardTracker
+from fsp_ray.faces.cuts import shrink
 from fsp_ray.stages.archive import save_summaries, save_tracks, save_views
+from fsp_ray.stages.bridges import save_border
 from fsp_ray.stages.measure_views import ViewMeasurer
 from fsp_ray.stages.results import AnalysedShard
 from fsp_ray.stages.staging import Staging, summaries_name, tracks_name, views_name
@@ -39,15 +42,18 @@ def analyse_shard(
     )
     measurer = ViewMeasurer(models)
     num_frames = 0
+    ends: list[F32] = []
     for batch in watch.waiting("decode", prefetch(decode(media, info, shard))):
         with watch.part("track"):
             observations = tracker.push(batch)
         with watch.part("measure"):
             measurer.add(batch, observations)
         num_frames += len(batch)
+        ends = [*(ends[:1] or [shrink(batch.rgb[0])]), shrink(batch.rgb[-1])]
     with watch.part("track"):
         tracks = tracker.finish()
     with watch.part("stage"):
+        save_border(staging, shard.shard_id, *ends)
         with staging.writing(tracks_name(shard.shard_id)) as path:
             save_tracks(path, tracks)
         with staging.writing(summaries_name(shard.shard_id)) as path:

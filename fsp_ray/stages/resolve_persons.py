@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from fsp_ray.core import ids
 from fsp_ray.core.face_types import Person, TrackSummary
 from fsp_ray.core.protocols import FaceChooser
-from fsp_ray.core.video_types import VideoInfo
 from fsp_ray.faces import aggregate, link_tracks
 from fsp_ray.stages.archive import load_summaries, save_faces
-from fsp_ray.stages.bridges import find_bridges
+from fsp_ray.stages.bridges import find_bridges, find_cuts, find_extensions
 from fsp_ray.stages.choose_faces import choose_faces
 from fsp_ray.stages.results import PlannedVideo, ResolvedVideo
 from fsp_ray.stages.staging import PLAN_NAME, Staging, summaries_name
@@ -48,7 +47,7 @@ def resolve_persons(
         pairs = (
             choose_faces(planned, staging, persons, by_track, chooser, secret) if chooser else {}
         )
-    header = _header(planned.info, persons, by_track)
+    header = _header(planned, persons, by_track, find_cuts(planned.shards, staging))
     header |= {
         "attempts": dict.fromkeys(pairs, 0),
         "covered": [p.person_id for p in persons if p.person_id not in pairs],
@@ -94,14 +93,17 @@ def describe_person(video_id: str, person_id: str, tracks: Sequence[TrackSummary
 
 
 def _header(
-    info: VideoInfo, persons: Sequence[Person], by_track: Mapping[str, TrackSummary]
+    planned: PlannedVideo,
+    persons: Sequence[Person],
+    by_track: Mapping[str, TrackSummary],
+    cuts: frozenset[int],
 ) -> dict[str, object]:
-    bridges = {
-        person.person_id: [
-            bridge.as_dict()
-            for bridge in find_bridges(info, [by_track[t] for t in person.track_ids])
-        ]
-        for person in persons
-    }
+    extensions = find_extensions(planned.info, planned.shards, [*by_track.values()], cuts)
+    bridges: dict[str, list[dict[str, object]]] = {}
+    for person in persons:
+        gaps = find_bridges(planned.info, [by_track[t] for t in person.track_ids])
+        more = [e for t in person.track_ids for e in extensions.get(t, ())]
+        more = [e for e in more if not any(e.overlaps(gap) for gap in gaps)]
+        bridges[person.person_id] = [bridge.as_dict() for bridge in (*gaps, *more)]
     owners = {track: person.person_id for person in persons for track in person.track_ids}
     return {"owners": owners, "bridges": bridges}

@@ -58,6 +58,11 @@ def summaries_name(shard_id: str) -> str:
     return f"summaries/{shard_id}.npz"
 
 
+def border_name(shard_id: str) -> str:
+    """Name of a shard's first and last frame, shrunk: is there a cut between two shards?"""
+    return f"borders/{shard_id}.npz"
+
+
 def views_name(shard_id: str) -> str:
     """Name of a shard's looks at heads, to try synthetic faces on."""
     return f"views/{shard_id}.npz"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from fsp_ray.core.face_types import U8
-from fsp_ray.faces.cuts import CutFinder
+from fsp_ray.faces.cuts import CutFinder, is_cut_between, shrink
 
 
 def scene(seed: int, *, dark: float = 1.0, shift: int = 0) -> U8:
@@ -55,3 +55,12 @@ def test_a_cut_out_of_black_is_found_and_black_itself_is_none() -> None:
 def test_a_cut_through_one_blended_frame_is_found() -> None:
     blend = (scene(1) * 0.35 + scene(2) * 0.65).astype(np.uint8)
     assert len(cuts([scene(1)] * 6 + [blend] + [scene(2)] * 6)) == 1
+
+
+def test_two_frames_alone_tell_of_a_cut_in_doubt() -> None:
+    rng = np.random.default_rng(5)
+    one, other = (np.kron(rng.uniform(0, 255, (12, 12, 3)), np.ones((10, 10, 1))) for _ in range(2))
+    a, b = (shrink(scene.astype(np.uint8)) for scene in (one, other))
+    assert is_cut_between(a, b)
+    assert not is_cut_between(a, shrink((one * 0.9).astype(np.uint8)))
+    assert not is_cut_between(a, a)

@@ -10,6 +10,7 @@ import pytest
 from fsp_ray.core import ids
 from fsp_ray.core.face_types import FaceReading, HeadView, Person, TrackSummary
 from fsp_ray.stages.archive import load_faces, save_summaries, save_views
+from fsp_ray.stages.bridges import save_border
 from fsp_ray.stages.choose_again import choose_again
 from fsp_ray.stages.choose_faces import person_rng
 from fsp_ray.stages.readings import load_readings, save_readings
@@ -60,6 +61,8 @@ def fill(staging: Staging) -> Staging:
         mine = [t for t in TRACKS if t.shard_index == shard.index]
         with staging.writing(summaries_name(shard.shard_id)) as path:
             save_summaries(path, mine)
+        still = np.zeros((32, 32), np.float32)
+        save_border(staging, shard.shard_id, still, still)
         with staging.writing(views_name(shard.shard_id)) as path:
             shades = {t.track_id: 10 * TRACKS.index(t) for t in mine}
             save_views(

@@ -19,7 +19,7 @@ from fsp_ray.core.video_types import Shard, VideoInfo
 from fsp_ray.lake import SourceVideo
 from fsp_ray.lake.media import LocalMedia
 from fsp_ray.stages.archive import load_faces, save_summaries, save_views
-from fsp_ray.stages.bridges import Bridge
+from fsp_ray.stages.bridges import Bridge, save_border
 from fsp_ray.stages.choose_faces import MAX_SOURCES, person_rng
 from fsp_ray.stages.resolve_persons import resolve_persons
 from fsp_ray.stages.results import PlannedVideo, ResolvedVideo
@@ -47,6 +47,8 @@ PLANNED = PlannedVideo(
     ),
     SHARDS,
 )
+STILL = np.zeros((32, 32), np.float32)
+"""Every shard's first and last frame: no cuts."""
 SECRET = b"the run's secret, thrown away"
 ALICE, BOB, CAROL = 1, 2, 3
 """Seeds of make_summary: one seed is one look."""
@@ -89,6 +91,7 @@ def resolve(
             save_summaries(path, [t for t in tracks if t.shard_index == shard.index])
         with staging.writing(views_name(shard.shard_id)) as path:
             save_views(path, {})
+        save_border(staging, shard.shard_id, STILL, STILL)
     return resolve_persons(
         PLANNED, staging, chooser=chooser, same_person_distance=0.4, secret=secret
     )
@@ -243,6 +246,15 @@ def test_gaps_at_borders_are_in_the_plan(staging: Staging) -> None:
     box = bridge.box(100)
     assert box is not None
     np.testing.assert_allclose(box, [10, 10, 50, 60])
+
+
+def test_a_face_seen_on_one_side_of_a_border_alone_is_covered_on_the_other(
+    staging: Staging,
+) -> None:
+    resolve(staging, [track(1, 0, 3, 50, ALICE)])
+    _, header = load_faces(staging.reading(PLAN_NAME), set())
+    (bridge,) = [Bridge.from_dict(values) for (values,) in header["bridges"].values()]
+    assert [pts for pts in range(80, 120) if bridge.box(pts) is not None] == list(range(95, 103))
 
 
 def test_an_unanalysed_shard_is_the_videos_error(staging: Staging) -> None:
