@@ -38,16 +38,25 @@ _DROOP_OPEN: Final = (0.36, 0.58)
 _DROOP_SHUT: Final = 0.77
 _NO_IRIS: Final = 0.055
 _DROOP_RATES: Final = (0.05, 0.01)
+# The same of how much the iris stands out: as a share of what it mostly does, all but shut lids
+# and open ones. In the middle of a blink this tells more than the droop: no dark is left.
+_FADED: Final = (0.48, 0.7)
+_CONTRAST_RATES: Final = (0.02, 0.25)
 # Eyes smaller than this are a few pixels of the source's, softened; larger ones are drawn.
 _SMALL_PX, _CLEAR_PX = 6.0, 14.0
-# The white of an eye against the skin's light: shaded by the lids, never a lamp.
-_WHITE_RANGE: Final = (0.85, 1.5)
+# The white of an eye against the skin's light: in the lids' shade less of it, and never a lamp.
+_WHITE_RANGE: Final = (0.65, 1.4)
+_WHITE_COLOUR: Final = 0.65
 _COLOUR_RATE: Final = 0.25
+# The iris is drawn a little larger than it is looked for: with the dark ring about it.
+_DRAWN_RADIUS: Final = (1.06, 1.14)
 # A gaze is held still, but leaps are followed at once.
 _GAZE_RATE: Final = 0.3
 _LEAP: Final = 0.06
 # Eyes that far apart in their places, in eye widths, are a wrong measure.
 _SQUINT: Final = 0.08
+# How dark an iris may be against the white, by how much its whole disc stands out.
+_DARKEST: Final = 1.9
 _PUPIL: Final = 0.4
 _LIMBUS: Final = 0.16
 _MARGIN_PX: Final = 2
@@ -70,10 +79,11 @@ class EyePainter:
     def __init__(self, face: SyntheticFace, source: SourceFace) -> None:
         rng = own_number(face)
         self._iris = iris_colour(face, source, rng)
-        self._radius = IRIS_RADIUS * float(rng.uniform(0.95, 1.06))
+        self._radius = IRIS_RADIUS * float(rng.uniform(*_DRAWN_RADIUS))
         self._fibres = rng.uniform(-1, 1, (4, 2))
         self._seen: list[_Seen | None] = [None, None]
         self._level: F64 | None = None
+        self._usual_contrast: float | None = None
 
     def paint(
         self,
@@ -124,10 +134,18 @@ class EyePainter:
         seen = [look is not None for look in looks]
         if not any(seen):
             return np.zeros(2)
-        contrast = np.array([look.contrast if look else 0.0 for look in looks])[seen].mean()
-        # No iris at all stands out: lids shut from the first frame on.
-        shut = np.clip((contrast - _NO_IRIS) / _NO_IRIS, 0, 1)
-        return np.full(2, shut * np.clip((lids[seen].mean() - 0.25) / 0.5, 0, 1))
+        drooping = float(np.clip((lids[seen].mean() - 0.25) / 0.5, 0, 1))
+        contrast = float(np.mean([look.contrast for look in looks if look]))
+        return np.full(2, min(drooping, self._standing_out(contrast)))
+
+    def _standing_out(self, contrast: float) -> float:
+        """Return 1 where the iris stands out as it mostly does, 0 where none is to be seen."""
+        usual = contrast if self._usual_contrast is None else self._usual_contrast
+        rise = contrast - usual
+        self._usual_contrast = usual + _CONTRAST_RATES[rise > 0] * rise
+        faded = (contrast / max(self._usual_contrast, 1e-3) - _FADED[0]) / (_FADED[1] - _FADED[0])
+        # No iris at all: lids shut from the first frame on.
+        return float(np.clip(min(faded, (contrast - _NO_IRIS) / _NO_IRIS), 0, 1))
 
     def _follow(self, looks: list[Look | None], lids: F64, light: F64) -> None:
         """Take what both eyes show into account; they look the same way."""
@@ -217,9 +235,10 @@ class EyePainter:
         shade = 1 + 0.07 * np.asarray(fibres) * (distance < 1.1)
         shade *= 1 - 0.4 * np.clip((distance - 0.7) / 0.3, 0, 1)
         shade *= 1.05 + 0.3 * np.clip(b / self._radius, -1, 1)
+        colour = _as_coloured_as(self._iris, seen.white)
         # Never clearer than the source's own: haze, blur and shade lie over both.
-        clear = float(np.clip(seen.contrast / 0.28, 0.75, 1.0))
-        colour = 1 - clear * (1 - _as_coloured_as(self._iris, seen.white))
+        dark = 1 - float(colour @ _GREY)
+        colour = 1 - min(1.0, _DARKEST * seen.contrast / dark) * (1 - colour)
         return seen.white * colour * shade[:, :, None]
 
 
@@ -253,7 +272,7 @@ def _plausible_white(white: F64, light: F64) -> F64:
     level, skin = float(white @ _GREY), max(float(light @ _GREY), 1.0)
     bound = float(np.clip(level, _WHITE_RANGE[0] * skin, min(_WHITE_RANGE[1] * skin, 245)))
     white = white * (bound / max(level, 1.0))
-    return 0.55 * white + 0.45 * bound
+    return _WHITE_COLOUR * white + (1 - _WHITE_COLOUR) * bound
 
 
 def _within(eye: EyeFrame, place: F64) -> F64:
@@ -275,7 +294,7 @@ def _lowered(eye: EyeFrame, lids: float) -> EyeFrame:
 
 def _lid_shade(below: F64, above: F64) -> F64:
     """Return the shade of lids and lashes: dark under the upper one, hardly over the lower."""
-    upper = 0.55 * np.exp(-np.maximum(below, 0) / 0.045)
+    upper = 0.65 * np.exp(-np.maximum(below, 0) / 0.055)
     lower = 0.2 * np.exp(-np.maximum(above, 0) / 0.02)
     return (1 - upper) * (1 - lower)
 

@@ -132,6 +132,37 @@ def test_shut_lids_stay_shut(points: F32) -> None:
     assert np.abs(opening_of(swapped(open_eyes, points), points) - SKIN).mean() > 30
 
 
+def test_shaded_whites_stay_shaded(points: F32) -> None:
+    """Eyes in deep sockets: whites well below the skin's light are not lit up."""
+    rgb = portrait(points)
+    shaded = rgb.astype(np.float64)
+    for side in (0, 1):
+        eye = eye_of(points, side)
+        rim = np.concatenate([eye.upper, eye.lower[::-1]]) @ eye.axes.T + eye.middle
+        opening = np.zeros(rgb.shape[:2], np.uint8)
+        cv2.fillPoly(opening, [np.round(rim).astype(np.int32)], 1)
+        shaded[opening > 0] *= 0.5
+    before = shaded.astype(np.uint8)
+    whites = [
+        np.percentile(opening_of(out, points, reach=0.4), 80)
+        for out in (before, swapped(before, points), swapped(rgb, points))
+    ]
+    assert whites[1] < 1.1 * whites[0]
+    assert whites[1] < 0.85 * whites[2]
+
+
+def test_lids_are_seen_to_shut_where_no_dark_is_left(points: F32) -> None:
+    """Without lashes to droop, the iris that no longer stands out tells of the blink."""
+    open_eyes = portrait(points)
+    noise = np.random.default_rng(1).normal(0, 2, open_eyes.shape)
+    bare = np.clip(np.full(open_eyes.shape, SKIN) + noise, 0, 255).astype(np.uint8)
+    for side in (0, 1):  # a pale fold, about where the iris was
+        at = np.round(eye_of(points, side).middle).astype(int).tolist()
+        cv2.circle(bare, at, 9, (185, 145, 127), -1)
+    inside = opening_of(swapped(bare, points, warm=open_eyes), points)
+    assert np.abs(inside - SKIN).mean() < 14
+
+
 def test_a_half_shut_eye_is_half_drawn(points: F32) -> None:
     eye = eye_of(points, 0)
     places = np.stack([np.linspace(-0.15, 0.15, 9), np.full(9, 0.75 * eye.upper[4, 1])], axis=1)
