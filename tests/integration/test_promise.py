@@ -22,17 +22,17 @@ from fsp_ray.audit.evaluation.attacks import attacked
 from fsp_ray.audit.evaluation.portraits import Panel
 from fsp_ray.audit.evaluation.readings import People, Readings
 from fsp_ray.audit.evaluation.sitting import Sitting
-from fsp_ray.audit.metrics import binomial_tail, own_similarities
+from fsp_ray.audit.metrics import own_similarities
 from fsp_ray.core.protocols import FaceEmbedder
 from fsp_ray.models import load_models
 from fsp_ray.report.evaluation import conditions
+from tests.fakes.bounds import at_most
 from tests.unseen.fetch import NotHereError
 from tests.unseen.recogniser import unseen
 
 UTKFACE = Path(__file__).parents[2].parent / "shared" / "data" / "utkface"
 NUM_FACES = 48  # six of each age group, half of them female
 RUN = "synthetic"
-SURELY_WORSE = 0.01
 
 _log = logging.getLogger(__name__)
 
@@ -76,11 +76,6 @@ def sample() -> Sample:
     after = sitting.after(RUN)
     drawn = np.flatnonzero(~after.covered)
     return Sample(recognisers, sitting.people(), sitting.before(), after, drawn)
-
-
-def at_most(share: float, n: int) -> int:
-    """Return the most of `n` that a true share leaves likely."""
-    return next(k for k in range(n + 1) if binomial_tail(k + 1, [share] * n) < SURELY_WORSE)
 
 
 def test_the_bounds() -> None:

@@ -117,7 +117,9 @@ class Panel:
         self._second = second
         self.recognisers = dict(recognisers)
 
-    def read(self, rgb: U8, known: Landmarks, *, alone: bool = False) -> Reading:
+    def read(
+        self, rgb: U8, known: Landmarks, *, alone: bool = False, who_only: bool = False
+    ) -> Reading:
         """Read a picture whose face is known to be at `known`.
 
         The face is looked for anew; where it isn't found, recognisers get the known place, as
@@ -127,6 +129,7 @@ class Panel:
             rgb: u8[H, W, 3].
             known: one mesh.
             alone: show the recognisers the face without its surroundings, too.
+            who_only: nothing but embeddings is asked for: ages and genders are left out, as NaN.
         """
         xyxy = box_from_points(known.points)
         faces = self._models.detector.detect(rgb[None])
@@ -134,15 +137,19 @@ class Panel:
         found = bool((overlap >= _MIN_OVERLAP).any())
         best = int((overlap * faces.det_score).argmax()) if found else 0
         mesh = (_fit(rgb, faces, best, self._models) if found else None) or known
+        embeddings = self._embeddings(rgb, mesh)
+        apart = self._embeddings(_face_alone(rgb, mesh.points[0]), mesh) if alone else {}
+        if who_only:
+            return Reading(embeddings, np.nan, np.nan, found, found, alone=apart)
         read = self._models.attributes.estimate(rgb, mesh)
         return Reading(
-            embeddings=self._embeddings(rgb, mesh),
-            alone=self._embeddings(_face_alone(rgb, mesh.points[0]), mesh) if alone else {},
+            embeddings=embeddings,
             age_years=float(read.age_years[0]),
             female_probability=float(read.female_probability[0]),
             found=found,
             found_by_recall=_finds(self._models.recall_detector, rgb, xyxy),
             second=self._second.estimate(rgb, mesh) if self._second else None,
+            alone=apart,
         )
 
     def embed(self, portrait: Portrait) -> dict[str, F32]:

@@ -107,7 +107,7 @@ class Sitting:
         return Readings.stack(kept.readings, kept.covered)
 
     def second(self, condition: str) -> tuple[Rows, Readings] | None:
-        """Return rows of the portraits, and their readings, of the second run, if there was one."""
+        """Return rows of portraits, and their embeddings, of the second run, if there was one."""
         kept = self._second.get(condition)
         if kept is None or not kept.rows:
             return None
@@ -135,11 +135,12 @@ class Sitting:
         kept.seconds.append(time.perf_counter() - start)
         if after.reading is not None:
             kept.taken.append(after.reading)
-        same = before is not None and after.rgb is portrait.rgb
-        kept.readings.append(
-            before
-            if before and same
-            else self._panel.read(after.rgb, portrait.landmarks, alone=kept.alone)
-        )
+        if before is not None and after.rgb is portrait.rgb:
+            kept.readings.append(before)
+        else:  # a second run is only asked who it is
+            read = self._panel.read(
+                after.rgb, portrait.landmarks, alone=kept.alone, who_only=before is None
+            )
+            kept.readings.append(read)
         kept.rows.append(row)
         kept.covered.append(after.covered)
