@@ -13,6 +13,7 @@ from fsp_ray.core.face_types import F32, U8, SourceFace, SyntheticFace
 from fsp_ray.faces.geometry import F64
 from fsp_ray.swap.gaze import EYES, IRIS_RADIUS, EyeFrame, Look, eye_frame, look_at
 from fsp_ray.swap.layout import own_number
+from fsp_ray.swap.lids import draw_lid
 from fsp_ray.swap.raster import Window
 from fsp_ray.synthesis.texture import brow_score, decode_ratio, skin_tone
 
@@ -117,11 +118,14 @@ class EyePainter:
                 continue
             share = np.clip((source.opening - _SHUT) / (_OPEN - _SHUT), 0, 1)
             share *= np.clip((target.width_px - _SMALL_PX) / (_CLEAR_PX - _SMALL_PX), 0, 1)
+            fallen = _lowered(target, float(lids[index]))
+            if share > 0 and lids[index] < 1:
+                part_shut = float(np.clip(4 * (1 - lids[index]), 0, 1))
+                draw_lid(picture, window, target, fallen, part_shut * float(share))
             share *= np.clip(4 * lids[index], 0, 1)
             if share > 0:
-                target = _lowered(target, float(lids[index]))
-                looking = replace(seen, place=_within(target, seen.place))
-                self._paint_one(picture, window, target, looking, float(share), blur_px)
+                looking = replace(seen, place=_within(fallen, seen.place))
+                self._paint_one(picture, window, fallen, looking, float(share), blur_px)
 
     def _lids(self, looks: list[Look | None]) -> F64:
         """Return how far each eye is open, f64[2] in 0..1, against how it mostly is."""
@@ -169,7 +173,7 @@ class EyePainter:
             leap = float(np.hypot(*(place - before.place))) / _LEAP
             rate = min(1.0, max(_GAZE_RATE, leap)) * float(np.clip(3 * sure.max(), 0, 1))
             rate *= float(lids[index] > 0.7)  # lashes of a falling lid are no iris
-            slow = _COLOUR_RATE
+            slow = _COLOUR_RATE * float(lids[index] > 0.7)  # nor is its skin a white
             self._seen[index] = _Seen(
                 before.place + rate * (place - before.place),
                 before.white + slow * (white - before.white),

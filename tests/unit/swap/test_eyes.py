@@ -77,6 +77,12 @@ def opening_of(rgb: U8, points: F32, side: int = 0, reach: float = 0.3) -> np.nd
     return rgb[mask > 0].astype(np.float64)
 
 
+def plain_face() -> SyntheticFace:
+    """Skin without a mark: drawn, it is as light as the source's."""
+    grey = np.full((256, 256, 3), 128, np.uint8)
+    return SyntheticFace("p", grey, load_topology().mean_shape.copy(), 30, "male")
+
+
 @pytest.fixture(scope="module")
 def points() -> F32:
     return pose(220, (210, 210))
@@ -124,7 +130,7 @@ def test_the_iris_is_not_the_sources(points: F32) -> None:
 def test_shut_lids_stay_shut(points: F32) -> None:
     open_eyes, shut_eyes = portrait(points), portrait(points, lids=0)
     for warm in (None, open_eyes):
-        out = swapped(shut_eyes, points, warm=warm)
+        out = swapped(shut_eyes, points, plain_face(), warm)
         inside = opening_of(out, points)
         assert np.abs(inside - SKIN).mean() < 14
         lids_before, lids_after = opening_of(shut_eyes, points), inside
@@ -159,8 +165,21 @@ def test_lids_are_seen_to_shut_where_no_dark_is_left(points: F32) -> None:
     for side in (0, 1):  # a pale fold, about where the iris was
         at = np.round(eye_of(points, side).middle).astype(int).tolist()
         cv2.circle(bare, at, 9, (185, 145, 127), -1)
-    inside = opening_of(swapped(bare, points, warm=open_eyes), points)
+    inside = opening_of(swapped(bare, points, plain_face(), open_eyes), points)
     assert np.abs(inside - SKIN).mean() < 14
+
+
+def test_fallen_lids_take_on_the_drawn_skin(points: F32) -> None:
+    """Not the source's: a lighter synthetic lid goes on over the shut eye."""
+    shut, face = portrait(points, lids=0), synthetic_face(3)
+    eye = eye_of(points, 0)
+    out = swapped(shut, points, face, portrait(points))
+    across = np.linspace(-0.2, 0.2, 9)
+    rows = [np.interp(across, eye.upper[:, 0], eye.upper[:, 1]) + down for down in (-0.12, 0.08)]
+    places = [np.stack([across, row], axis=1) @ eye.axes.T + eye.middle for row in rows]
+    above, lid = (out[tuple(np.round(p).astype(int).T[::-1])].mean(axis=0) for p in places)
+    assert np.abs(above - SKIN).max() > 10
+    np.testing.assert_allclose(lid, above, atol=8)
 
 
 def test_a_half_shut_eye_is_half_drawn(points: F32) -> None:
@@ -168,7 +187,9 @@ def test_a_half_shut_eye_is_half_drawn(points: F32) -> None:
     places = np.stack([np.linspace(-0.15, 0.15, 9), np.full(9, 0.75 * eye.upper[4, 1])], axis=1)
     x, y = np.round(places @ eye.axes.T + eye.middle).astype(int).T
     under_the_lid = [
-        swapped(portrait(points, lids=lids), points, warm=portrait(points))[y, x].astype(float)
+        swapped(portrait(points, lids=lids), points, plain_face(), portrait(points))[y, x].astype(
+            float
+        )
         for lids in (1.0, 0.45)
     ]
     assert np.abs(under_the_lid[0] - SKIN).mean() > 20
