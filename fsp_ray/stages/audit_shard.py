@@ -16,6 +16,7 @@ from fsp_ray.core.protocols import MediaSource, Models
 from fsp_ray.core.video_types import FrameBatch, Shard, VideoInfo
 from fsp_ray.faces import SWAP, iou
 from fsp_ray.faces.cuts import CutFinder
+from fsp_ray.faces.geometry import moved_sizes
 from fsp_ray.stages.audit_findings import (
     ShardFindings,
     SourceFaces,
@@ -34,6 +35,14 @@ from fsp_ray.video import decode, play_segment, prefetch
 _BATCH_BYTES: Final = 16 << 20  # two decoders run at once
 # A leak between two frames that hold was one all the same; a cover of one frame would only flicker.
 _HOLD_FRAMES: Final = 2
+# Where every frame is searched, the search may have missed a face in so many of them in a row.
+_MISSED_FRAMES: Final = 4
+# A face that is found again within so many frames, not farther away than so many of its sizes, was
+# on its way there.
+_WAY_FRAMES: Final = 15
+_MOVE_A_FRAME: Final = 0.25
+_MAX_MOVE: Final = 1.5
+_FAR: Final = np.inf
 _SAME_FACE_IOU: Final = 0.3
 
 
@@ -180,7 +189,11 @@ class _Inspector:
             frames=_sums(self.persons, frames),
             swapped=_sums(self.persons, swapped),
             leaked=_sums(self.persons, [(person, 1) for person, _ in leaked]),
-            leaks=(*self._leaks_found(checked.tolist()), *self._leaks_followed()),
+            leaks=(
+                *self._leaks_found(checked.tolist()),
+                *self._leaks_between(),
+                *self._leaks_followed(),
+            ),
             looks=self.looker.looks(),
             faces=faces,
         )
@@ -219,17 +232,48 @@ class _Inspector:
         for pts, box, person in self.shown:
             place = checked.index(pts)
             start, stop = self._shot(pts)
-            first = max(checked[place - 1] + 1, start) if place else start
-            last = min(checked[place + 1] - 1, stop) if place + 1 < len(checked) else stop
-            yield Leak(pts, first, last, _four(box), person)
+            before = checked[place - 1] + 1 if place else start
+            after = checked[place + 1] - 1 if place + 1 < len(checked) else stop
+            first, last = self._around(pts, _MISSED_FRAMES)
+            yield Leak(
+                pts, max(min(before, first), start), min(max(after, last), stop), _four(box), person
+            )
+
+    def _leaks_between(self) -> Iterator[Leak]:
+        """Cover a face all the way to where it is found next, and from where it was before."""
+        for pts, box, person in self.shown:
+            place = self.all_pts.index(pts)
+            for step in (-1, 1):
+                other, there = self._next_place(place, box, step)
+                first, last = min(place, other) + 1, max(place, other) - 1
+                if first <= last:
+                    way = np.concatenate([np.minimum(box, there)[:2], np.maximum(box, there)[2:]])
+                    start, stop = self.all_pts[first], self.all_pts[last]
+                    yield Leak(start, start, stop, _four(way), person)
+
+    def _next_place(self, place: int, box: F32, step: int) -> tuple[int, F32]:
+        """Return the number of the next frame with a face that may be the same; its box there."""
+        start, stop = self._shot(self.all_pts[place])
+        for frames in range(1, _WAY_FRAMES + 1):
+            number = place + step * frames
+            if not 0 <= number < len(self.all_pts) or not start <= self.all_pts[number] <= stop:
+                break
+            boxes = self.found.get(self.all_pts[number], np.zeros((0, 4), np.float32))
+            moves = [moved_sizes(box, other) for other in boxes]
+            if min(moves, default=_FAR) <= min(_MOVE_A_FRAME * (frames + 1), _MAX_MOVE):
+                return number, boxes[int(np.argmin(moves))]
+        return place, box
 
     def _leaks_followed(self) -> Iterator[Leak]:
         for pts, box, person in self.followed:
-            place = self.all_pts.index(pts)
-            start, stop = self._shot(pts)
-            first = max(self.all_pts[max(place - _HOLD_FRAMES, 0)], start)
-            last = min(self.all_pts[min(place + _HOLD_FRAMES, len(self.all_pts) - 1)], stop)
-            yield Leak(pts, first, last, _four(box), person)
+            yield Leak(pts, *self._around(pts, _HOLD_FRAMES), _four(box), person)
+
+    def _around(self, pts: int, frames: int) -> tuple[int, int]:
+        """Return the pts of so many frames before and after one, but not beyond its shot."""
+        place = self.all_pts.index(pts)
+        start, stop = self._shot(pts)
+        last = min(place + frames, len(self.all_pts) - 1)
+        return max(self.all_pts[max(place - frames, 0)], start), min(self.all_pts[last], stop)
 
     def _shot(self, pts: int) -> tuple[int, int]:
         """Return the first and the last pts of the shot that a frame is in."""

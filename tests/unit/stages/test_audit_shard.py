@@ -98,6 +98,18 @@ def test_a_face_that_analysis_missed_is_found_and_covered_all_along(
         assert set(clip.pts) <= set(spans)
 
 
+def test_a_face_is_covered_on_its_way_between_two_frames_that_were_searched(clip: Staged) -> None:
+    clip.tracks([])
+    clip.plan({})
+    clip.render(PaintSwapper())
+    start, stop = (20.0, 20.0, 70.0, 80.0), (80.0, 30.0, 130.0, 90.0)
+    nobody: list[tuple[float, float, float, float]] = []
+    places = iter([nobody, [start], [stop], nobody, nobody])  # in frames 0, 2, 17, 32, 47
+    leaks = _findings(clip, FakeModels(detector=BoxDetector(lambda rgb: next(places)))).leaks
+    way = [leak for leak in leaks if leak.xyxy == (20.0, 20.0, 130.0, 90.0)]
+    assert {(leak.first_pts, leak.last_pts) for leak in way} == {(clip.pts[3], clip.pts[16])}
+
+
 def test_a_face_in_a_tile_of_the_frame_alone_is_found(clip: Staged) -> None:
     """At the second scale, boxes are those of a part of the frame, and are brought back."""
     clip.tracks([])
