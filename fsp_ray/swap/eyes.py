@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -48,6 +49,7 @@ _SMALL_PX, _CLEAR_PX = 6.0, 14.0
 # The white of an eye against the skin's light: in the lids' shade less of it, and never a lamp.
 _WHITE_RANGE: Final = (0.65, 1.4)
 _WHITE_COLOUR: Final = 0.65
+_UNSHADED: Final = 1.15
 _COLOUR_RATE: Final = 0.25
 # The iris is drawn a little larger than it is looked for: with the dark ring about it.
 _DRAWN_RADIUS: Final = (1.06, 1.14)
@@ -110,14 +112,14 @@ class EyePainter:
         looks = [
             look_at(rgb, frame) if frame and frame.opening > _SHUT else None for frame in frames
         ]
-        lids = self._lids(looks)
+        lids = self._lids(looks, _clarity(frames))
         self._follow(looks, lids, light)
         for index, (seen, rims, source) in enumerate(zip(self._seen, EYES, frames, strict=True)):
             target = eye_frame(drawn, rims)
             if seen is None or source is None or target is None:
                 continue
             share = np.clip((source.opening - _SHUT) / (_OPEN - _SHUT), 0, 1)
-            share *= np.clip((target.width_px - _SMALL_PX) / (_CLEAR_PX - _SMALL_PX), 0, 1)
+            share *= _clarity([target])
             fallen = _lowered(target, float(lids[index]))
             if share > 0 and lids[index] < 1:
                 part_shut = float(np.clip(4 * (1 - lids[index]), 0, 1))
@@ -127,7 +129,7 @@ class EyePainter:
                 looking = replace(seen, place=_within(fallen, seen.place))
                 self._paint_one(picture, window, fallen, looking, float(share), blur_px)
 
-    def _lids(self, looks: list[Look | None]) -> F64:
+    def _lids(self, looks: list[Look | None], clarity: float) -> F64:
         """Return how far each eye is open, f64[2] in 0..1, against how it mostly is."""
         droop = np.array([look.droop if look else _DROOP_SHUT for look in looks])
         before = droop if self._level is None else self._level
@@ -140,7 +142,9 @@ class EyePainter:
             return np.zeros(2)
         drooping = float(np.clip((lids[seen].mean() - 0.25) / 0.5, 0, 1))
         contrast = float(np.mean([look.contrast for look in looks if look]))
-        return np.full(2, min(drooping, self._standing_out(contrast)))
+        # In a handful of pixels a glance away looks no different.
+        standing_out = 1 - clarity * (1 - self._standing_out(contrast))
+        return np.full(2, min(drooping, standing_out))
 
     def _standing_out(self, contrast: float) -> float:
         """Return 1 where the iris stands out as it mostly does, 0 where none is to be seen."""
@@ -276,7 +280,14 @@ def _plausible_white(white: F64, light: F64) -> F64:
     level, skin = float(white @ _GREY), max(float(light @ _GREY), 1.0)
     bound = float(np.clip(level, _WHITE_RANGE[0] * skin, min(_WHITE_RANGE[1] * skin, 245)))
     white = white * (bound / max(level, 1.0))
-    return _WHITE_COLOUR * white + (1 - _WHITE_COLOUR) * bound
+    # What was seen lies in the lids' shade; what is drawn gets it yet.
+    return _UNSHADED * (_WHITE_COLOUR * white + (1 - _WHITE_COLOUR) * bound)
+
+
+def _clarity(eyes: Sequence[EyeFrame | None]) -> float:
+    """Return how much can be seen of eyes of their size, 0..1."""
+    width_px = max((eye.width_px for eye in eyes if eye), default=0.0)
+    return float(np.clip((width_px - _SMALL_PX) / (_CLEAR_PX - _SMALL_PX), 0, 1))
 
 
 def _within(eye: EyeFrame, place: F64) -> F64:

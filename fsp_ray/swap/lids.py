@@ -22,6 +22,8 @@ _RIM: Final = 0.03
 _MIDDLE: Final = 0.35
 # Share of the flat tone: the source's own lid shows the line where an open eye had its rim.
 _FLAT: Final = 0.7
+# Of the skin under the eye: make-up and brows above it are no lid.
+_DARKEST: Final = 0.82
 _GAIN: Final = (0.6, 1.7)
 _REACH: Final = 0.2
 
@@ -46,11 +48,12 @@ def draw_lid(picture: U8, window: Window, eye: EyeFrame, fallen: EyeFrame, amoun
     )
     middle = np.abs(a) < _MIDDLE
     skin = middle & (b > upper - _SKIN_BAND[0]) & (b < upper - _SKIN_BAND[1])
+    cheek = middle & (b > lower + _SKIN_BAND[1]) & (b < lower + _SKIN_BAND[0])
     inside = middle & (b > upper + _RIM) & (b < np.minimum(edge, lower - _RIM))
-    if skin.sum() < 4 or inside.sum() < 4:
+    if min(skin.sum(), cheek.sum(), inside.sum()) < 4:
         return
     pixels = view.astype(np.float64)
-    tone = np.median(pixels[skin], axis=0)
+    tone = np.maximum(np.median(pixels[skin], axis=0), _DARKEST * np.median(pixels[cheek], axis=0))
     gain = np.clip(tone / np.maximum(np.median(pixels[inside], axis=0), 1), *_GAIN)
     lid = _FLAT * tone + (1 - _FLAT) * gain * pixels
     lash = _LASH_SHADE * np.exp(-(((b - edge) / _LASHES) ** 2))
@@ -68,7 +71,7 @@ def _grid(
     eye: EyeFrame, window: Window, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], F64, F64] | None:
     """Return the part of the window about an eye, and the eye's coordinates a, b there."""
-    rims = np.concatenate([eye.upper - np.array([0, _REACH]), eye.lower + np.array([0, _OVER])])
+    rims = np.concatenate([eye.upper - np.array([0, _REACH]), eye.lower + np.array([0, _REACH])])
     rims = rims @ eye.axes.T + eye.middle - (window.left, window.top)
     left, top = np.clip(np.floor(rims.min(axis=0)).astype(int), 0, (shape[1], shape[0]))
     right, bottom = np.clip(np.ceil(rims.max(axis=0)).astype(int), 0, (shape[1], shape[0]))
