@@ -192,6 +192,8 @@ class FaceChooser:
         finals = [self._aged(person, trial) for trial in trials[: self._settings.finalists]]
         finals = [self._trial(person, t.candidate, self._settings.views, t) for t in finals]
         best = self._aged(person, min(finals, key=self._total))
+        if len(best.looks) == 1:  # half the cost of two looks, and nothing to average: once more
+            best = self._aged(person, best)
         # The face goes under the age it reads as, not the one asked for to undo a bias.
         face = replace(best.candidate.face, age_years=float(age_years))
         return Choice(face, _reading(best.looks))
