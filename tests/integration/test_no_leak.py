@@ -1,7 +1,8 @@
 """No frame shows a face of the source: stepped through one by one, also where detectors fail.
 
-Drawn by the stages as they are, without Ray. The audit that would patch what still shows is left
-out: this is what analysing and rendering achieve alone.
+Published by the stages as they are, without Ray: analysed, drawn, and audited until the audit is
+through. Then detectors that do not fail look for faces in every frame of the source, and none of
+them may show.
 """
 
 from __future__ import annotations
@@ -10,29 +11,41 @@ import itertools
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
+import cv2
 import numpy as np
 import pytest
 
-from fsp_ray.audit import likeness
+from fsp_ray.audit import Auditor, likeness
 from fsp_ray.core.ages import Gender
 from fsp_ray.core.config import RunSettings
-from fsp_ray.core.face_types import F32, U8, FaceBatch, HeadView, SourceFace, SyntheticFace
-from fsp_ray.core.protocols import Choice, FaceDetector, FaceReading, Models
+from fsp_ray.core.face_types import (
+    F32,
+    U8,
+    FaceBatch,
+    HeadView,
+    Landmarks,
+    SourceFace,
+    SyntheticFace,
+)
+from fsp_ray.core.protocols import Choice, FaceDetector, FaceReading, FaceSwapper, Models
 from fsp_ray.faces import iou, nms
 from fsp_ray.faces.fitting import fit_from_detections
 from fsp_ray.lake import list_source
 from fsp_ray.lake.media import LocalMedia
 from fsp_ray.models import load_models
 from fsp_ray.stages.analyse_shard import analyse_shard
+from fsp_ray.stages.audit_findings import load_judgement
+from fsp_ray.stages.audit_shard import audit_shard
+from fsp_ray.stages.judge_video import judge_video
 from fsp_ray.stages.plan_video import plan_video
 from fsp_ray.stages.render_shard import render_shard
 from fsp_ray.stages.resolve_persons import resolve_persons
-from fsp_ray.stages.results import PlannedVideo
+from fsp_ray.stages.results import DrawnVideo, PlannedVideo
 from fsp_ray.stages.staging import Staging, segment_name
 from fsp_ray.swap import MeshSwapper
 from fsp_ray.synthesis import BankGenerator, FaceBank
@@ -46,19 +59,62 @@ FAILING: Final = 0.3
 Known = defaultdict[str, dict[int, F32]]
 
 
+def fingerprint(rgb: U8) -> int:
+    return zlib.crc32(np.ascontiguousarray(rgb[:, ::7, ::5]).tobytes())
+
+
+@dataclass(frozen=True)
+class Remembering:
+    """Looks at each picture once: many look at the same ones in these tests."""
+
+    detector: FaceDetector
+    found: dict[int, FaceBatch] = field(default_factory=dict[int, FaceBatch])
+
+    def detect(self, rgb: U8) -> FaceBatch:
+        key = hash((rgb.shape, fingerprint(rgb)))
+        if key not in self.found:
+            self.found[key] = self.detector.detect(rgb)
+        return self.found[key]
+
+
 @dataclass(frozen=True)
 class FailingDetector:
-    """Sees nothing in 30 % of all frames; which ones, their pixels and the seed decide."""
+    """Sees nothing in a share of all pictures; which ones, their pixels and the seed decide."""
 
     detector: FaceDetector
     seed: int
+    share: float
 
     def detect(self, rgb: U8) -> FaceBatch:
-        digest = zlib.crc32(np.ascontiguousarray(rgb[:, ::7, ::5]).tobytes())
         found = self.detector.detect(rgb)
-        if np.random.default_rng([digest, self.seed]).uniform() >= FAILING:
+        if np.random.default_rng([fingerprint(rgb), self.seed]).uniform() >= self.share:
             return found
         return FaceBatch(found.frame_index[:0], found.xyxy[:0], found.kps[:0], found.det_score[:0])
+
+
+class Painter:
+    """Paints faces over, in no time: in a crowd, it is finding them that matters."""
+
+    def session(self, face: SyntheticFace, source: SourceFace) -> Painter:
+        return self
+
+    def apply(self, rgb: U8, points: F32) -> None:
+        hull = cv2.convexHull(np.round(points[:, :2]).astype(np.int32))
+        cv2.fillConvexPoly(rgb, hull, (128, 90, 60))
+
+
+class Forgetful:
+    """An auditor who recognises nobody, in no time: who is who does not matter in a crowd."""
+
+    dimensions = 8
+    same_person_distance = 0.1
+
+    def match_distance(self, far: float) -> float:
+        return 0.1
+
+    def embed(self, rgb: U8, landmarks: Landmarks) -> F32:
+        vectors = np.random.default_rng(fingerprint(rgb[None])).normal(size=(len(landmarks), 8))
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 class FirstChooser:
@@ -86,9 +142,18 @@ class FirstChooser:
         return FaceReading(())
 
 
+DETECTORS: Final = ("detector", "recall_detector", "hint_detector", "second_detector")
+
+
 @pytest.fixture(scope="module")
-def models() -> Models:
-    return load_models("open")
+def models() -> Any:
+    """The pack, with detectors that remember."""
+    pack = load_models("open", threads=2)
+    whole = ("landmarker", "matcher", "attributes", "auditor")
+    return SimpleNamespace(
+        **{role: Remembering(getattr(pack, role)) for role in DETECTORS},
+        **{role: getattr(pack, role) for role in whole},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,36 +162,64 @@ def known() -> Known:
     return defaultdict(dict)
 
 
-def failing(models: Models, seed: int) -> Any:
+def failing(models: Any, seed: int, share: float = FAILING) -> Any:
     """Return the models with detectors that fail, each in frames of its own."""
-    roles = ("detector", "recall_detector", "hint_detector", "second_detector")
     broken = {
-        role: FailingDetector(getattr(models, role), 10 * seed + n) for n, role in enumerate(roles)
+        role: FailingDetector(getattr(models, role), 10 * seed + n, share)
+        for n, role in enumerate(DETECTORS)
     }
-    whole = ("landmarker", "matcher", "attributes")
-    return SimpleNamespace(**broken, **{role: getattr(models, role) for role in whole})
+    return SimpleNamespace(**{**vars(models), **broken})
 
 
-def draw(path: Path, folder: Path, models: Any, *, shard: int | None = None) -> PlannedVideo:
-    """Analyse, resolve and render a clip, or one of its shards; return what was planned."""
+def publish(
+    path: Path,
+    folder: Path,
+    models: Any,
+    *,
+    swapper: FaceSwapper | None = None,
+    auditing: Any = None,
+) -> PlannedVideo:
+    """Analyse, resolve, draw, audit and judge a clip until the audit is through with it."""
     (source,) = list_source(str(path))
     planned = plan_video(source, SETTINGS)
-    if shard is not None:
-        planned = replace(planned, shards=planned.shards[shard : shard + 1])
-    staging = Staging(folder)
+    media, info, staging = source.media, planned.info, Staging(folder)
     for part in planned.shards:
-        analyse_shard(source.media, planned.info, part, staging, models=models, settings=SETTINGS)
-    resolve_persons(
+        analyse_shard(media, info, part, staging, models=models, settings=SETTINGS)
+    resolved = resolve_persons(
         planned,
         staging,
         chooser=FirstChooser(),
         same_person_distance=models.matcher.same_person_distance,
         secret=b"a test",
     )
-    for part in planned.shards:
-        render_shard(
-            source.media, planned.info, part, staging, settings=SETTINGS, swapper=MeshSwapper()
-        )
+    limits = [models.auditor.match_distance(far) for far in (0.001, 0.01)]
+    auditor = Auditor("test", threshold=min(limits), caution=max(limits))
+    drawn = DrawnVideo(planned, resolved.persons, (), 0)
+    again = {part.shard_id for part in planned.shards}
+    while again:
+        for part in planned.shards:
+            if part.shard_id in again:
+                render_shard(
+                    media,
+                    info,
+                    part,
+                    staging,
+                    settings=SETTINGS,
+                    swapper=swapper or MeshSwapper(),
+                    rounds=drawn.rounds,
+                )
+                audit_shard(
+                    media,
+                    info,
+                    part,
+                    staging,
+                    models=auditing or models,
+                    settings=SETTINGS,
+                    rounds=drawn.rounds,
+                )
+        judged = judge_video(drawn, staging, settings=SETTINGS, auditor=auditor, choose_again=None)
+        again, drawn = set(judged.again), replace(drawn, rounds=judged.rounds)
+    assert load_judgement(staging, drawn.rounds).reason == ""
     return planned
 
 
@@ -203,7 +296,7 @@ def clip(name: str) -> Path:
 
 
 def test_the_search_finds_every_face_that_was_merely_encoded(
-    models: Models, known: Known, tmp_path: Path
+    models: Any, known: Known, tmp_path: Path
 ) -> None:
     (source,) = list_source(str(carphone()))
     found = search(models, encoded(plan_video(source, SETTINGS), tmp_path, 20), known["car"])
@@ -213,10 +306,20 @@ def test_the_search_finds_every_face_that_was_merely_encoded(
 
 @pytest.mark.parametrize("seed", [None, 1])
 def test_no_frame_of_a_steady_face_shows_it(
-    models: Models, known: Known, tmp_path: Path, seed: int | None
+    models: Any, known: Known, tmp_path: Path, seed: int | None
 ) -> None:
     seeing = models if seed is None else failing(models, seed)
-    planned = draw(carphone(), tmp_path, seeing)
+    planned = publish(carphone(), tmp_path, seeing)
+    found = search(models, pairs(planned, tmp_path), known["car"])
+    assert found.faces >= planned.info.num_frames
+    assert found.leaks == ()
+
+
+def test_what_a_blind_analysis_does_not_see_the_audit_does(
+    models: Any, known: Known, tmp_path: Path
+) -> None:
+    blind = failing(models, 1, share=1)
+    planned = publish(carphone(), tmp_path, blind, auditing=models)
     found = search(models, pairs(planned, tmp_path), known["car"])
     assert found.faces >= planned.info.num_frames
     assert found.leaks == ()
@@ -225,24 +328,26 @@ def test_no_frame_of_a_steady_face_shows_it(
 @pytest.mark.shared_data
 @pytest.mark.parametrize("seed", [None, 1])
 def test_no_frame_of_a_face_that_turns_away_and_back_shows_it(
-    models: Models, known: Known, tmp_path: Path, seed: int | None
+    models: Any, known: Known, tmp_path: Path, seed: int | None
 ) -> None:
     seeing = models if seed is None else failing(models, seed)
-    planned = draw(clip("Silwan_Stillwone_3.mp4"), tmp_path, seeing)
+    planned = publish(clip("Silwan_Stillwone_3.mp4"), tmp_path, seeing)
     found = search(models, pairs(planned, tmp_path), known["turning"])
     assert found.faces >= 130
     assert found.leaks == ()
 
 
-# A first run without a second look: heads out of focus that detectors see for a frame or two, in
-# flashes, at cuts. The audit, which looks at every frame that it patches, finds what is left.
+# Heads out of focus that detectors see for a frame or two, in flashes, at cuts.
+@pytest.mark.slow
 @pytest.mark.shared_data
-@pytest.mark.parametrize(("seed", "allowed"), [(None, 0.005), (1, 0.03)])
-def test_hardly_a_face_of_a_crowd_out_of_focus_is_left_to_the_audit(
-    models: Models, known: Known, tmp_path: Path, seed: int | None, allowed: float
+@pytest.mark.parametrize("seed", [None, 2])
+def test_no_frame_of_a_crowd_out_of_focus_shows_a_face(
+    models: Any, known: Known, tmp_path: Path, seed: int | None
 ) -> None:
+    models = SimpleNamespace(**{**vars(models), "auditor": Forgetful()})
     seeing = models if seed is None else failing(models, seed)
-    planned = draw(clip("Ben_Stiller_Owen_Wilson.mp4"), tmp_path, seeing, shard=0)
+    film = clip("Ben_Stiller_Owen_Wilson.mp4")
+    planned = publish(film, tmp_path, seeing, swapper=Painter())
     found = search(models, pairs(planned, tmp_path), known["crowd"])
-    assert found.faces >= 300
-    assert len(found.leaks) <= allowed * found.faces
+    assert found.faces >= 750
+    assert found.leaks == ()
