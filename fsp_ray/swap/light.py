@@ -13,7 +13,7 @@ from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace,
 from fsp_ray.faces.geometry import F64
 from fsp_ray.swap.detail import Detail
 from fsp_ray.swap.gaze import EYES
-from fsp_ray.swap.masks import TEXELS_PER_FACE, feature_mask, skin_mask
+from fsp_ray.swap.masks import TEXELS_PER_FACE, feature_mask, lip_mask, skin_mask
 from fsp_ray.swap.occlusion import Occlusion
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.texels import texel_map, vertex_normals
@@ -39,6 +39,9 @@ _FLASH: Final = 0.12
 _DARK: Final = 0.35
 # Of skin: log R/G and log B/G, added up. Film without colour has none.
 _COLOURED: Final = 0.25
+# How far lips go to the source's mean, in n; and what must be seen of them, texels of 128².
+_LIP_SHARE, _MAX_LIP_CHANGE = 0.85, 0.7
+_LEAST_LIPS: Final = 20.0
 _BLIND, _CLEAR = 0.1, 0.5
 # Smaller faces are too soft to tell a hand from a shade.
 _CLEAR_PX: Final = 80
@@ -54,7 +57,8 @@ class TextureLight:
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
         log_ratio = decode_ratio(face.texture)
-        log_ratio = _as_coloured_as(log_ratio * _tone_curve(log_ratio, source), source)
+        log_ratio = _with_lips_of(log_ratio * _tone_curve(log_ratio, source), source)
+        log_ratio = _as_coloured_as(log_ratio, source)
         self._detail = Detail(np.exp(log_ratio).astype(np.float32))
         self._mean_grey = _blur(_grey(_halve(source.texture)), _WRINKLE_SIGMA / 2) + _OFFSET
         self._mean_seen = _halve(source.weight)
@@ -131,10 +135,7 @@ def _tone_curve(log_ratio: npt.NDArray[np.floating], source: SourceFace) -> F32:
     A warm grade leaves red skin hardly any contrast and blue much: shadows of equal ratios in
     all channels would look grey in it. Green, which stands for luminance, is left as it is.
     """
-    texture = _halve(source.texture)
-    seen = _halve(source.weight)
-    light = _resize(_low_pass_light(texture.astype(np.uint8), seen), _HALF_PX)
-    theirs = np.log((texture + np.float32(_OFFSET)) / light)
+    theirs, seen = _own_ratio(source), _halve(source.weight)
     weight = (_halve(feature_mask()) * (seen + np.float32(1e-3)))[:, :, None]
     spreads = [
         np.sqrt((weight * values * values).sum(axis=(0, 1)) / weight.sum())
@@ -142,6 +143,30 @@ def _tone_curve(log_ratio: npt.NDArray[np.floating], source: SourceFace) -> F32:
     ]
     wanted, own = (spread / max(float(spread[1]), 1e-4) for spread in spreads)
     return np.clip(wanted / np.maximum(own, 1e-4), *_TONE_GAIN).astype(np.float32)
+
+
+def _with_lips_of(log_ratio: F32, source: SourceFace) -> F32:
+    """Return the ratios with lips about as red and dark against the skin as the source's.
+
+    Their mean alone, three numbers, not their drawing: lips as pale as skin hide whether a mouth
+    is open, and nobody paints theirs in the middle of a video.
+    """
+    lips = _halve(lip_mask())
+    seen = lips * _halve(source.weight)
+    if seen.sum() < _LEAST_LIPS:
+        return log_ratio
+    theirs = (seen[:, :, None] * _own_ratio(source)).sum(axis=(0, 1)) / seen.sum()
+    own = (lips[:, :, None] * log_ratio[::2, ::2]).sum(axis=(0, 1)) / lips.sum()
+    change = np.float32(_LIP_SHARE) * np.clip(theirs - own, -_MAX_LIP_CHANGE, _MAX_LIP_CHANGE)
+    return np.asarray(log_ratio + lip_mask()[:, :, None] * change, np.float32)
+
+
+@functools.lru_cache(maxsize=2)  # many faces are tried on one source
+def _own_ratio(source: SourceFace) -> F32:
+    """Return log((T + 4) / (LP(T) + 4)) of the source's mean texture, f32[128, 128, 3]."""
+    texture = _halve(source.texture)
+    light = _low_pass_light(texture.astype(np.uint8), _halve(source.weight))
+    return np.log((texture + np.float32(_OFFSET)) / _resize(light, _HALF_PX))
 
 
 def _as_coloured_as(log_ratio: F32, source: SourceFace) -> F32:

@@ -29,6 +29,7 @@ TEXELS_PER_FACE: Final = 200
 # Over lids and lips the synthetic skin comes in fast, or the source's own contours show double.
 _RIM_TEXELS: Final = 3
 _LID_TEXELS: Final = 1.5
+_LIP_EDGE_TEXELS: Final = 1.2
 # From the lips down so many texels, the edge grows softer by this share.
 _JAW_TEXELS: Final = 30.0
 _JAW_SOFTER: Final = 1.0
@@ -85,6 +86,15 @@ def feature_mask() -> F32:
     holes = cv2.dilate(holes, np.ones((5, 5), np.uint8))
     inside = _distance_inside(_filled(FACE_OVAL)) > 16
     return (inside & (holes == 0)).astype(np.float32)
+
+
+@functools.cache
+def lip_mask() -> F32:
+    """Return f32[256, 256], 1 on the red of the lips, softly edged."""
+    lips = _filled(_OUTER_LIPS) & ~_filled(_INNER_LIPS)
+    return np.asarray(
+        cv2.GaussianBlur(lips.astype(np.float32), (0, 0), _LIP_EDGE_TEXELS), np.float32
+    )
 
 
 def _texels(loop: tuple[int, ...]) -> F32:

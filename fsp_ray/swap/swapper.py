@@ -15,6 +15,7 @@ from fsp_ray.swap.eyes import EyePainter
 from fsp_ray.swap.layers import Layers, draw_layers
 from fsp_ray.swap.light import TextureLight
 from fsp_ray.swap.masks import opacity
+from fsp_ray.swap.mouth import parted
 from fsp_ray.swap.pose import check_mesh, fit_pose
 from fsp_ray.swap.raster import Window
 from fsp_ray.swap.settings import SwapSettings
@@ -82,9 +83,10 @@ class MeshSwapSession:
         _paste(rgb, picture, layers.window, drawn)
 
     def _moved(self, vertices: F32, points: F32, pose: npt.NDArray[np.float64]) -> F32:
-        shift = (self._displacement @ pose.T).astype(np.float32)
+        shift = (self._displacement @ pose.T).astype(np.float32) + parted(points)
         oval = shift[list(FACE_OVAL)] * np.float32(_INNER_RING_SHARE)
-        return vertices + np.concatenate([shift, oval, np.zeros_like(oval)])
+        moved = vertices + np.concatenate([shift, oval, np.zeros_like(oval)])
+        return np.asarray(moved, np.float32)
 
     def _blend(self, picture: U8, layers: Layers, drawn: F32, texture: U8) -> None:
         """Lay the texture over the warped window, in place."""
