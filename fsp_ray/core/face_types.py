@@ -329,7 +329,7 @@ class SyntheticFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceReading:
-    """How recognisers read a person with a synthetic face on. Biometric: memory only.
+    """How recognisers read a person with a synthetic face on. Biometric: staging only.
 
     Attributes:
         embeddings: one f32[D] unit vector a judge, the mean over the views tried; empty where

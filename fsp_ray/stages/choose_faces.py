@@ -49,7 +49,8 @@ def choose_faces(
         persons: who gets a face; those never seen well enough are left out.
         by_track: the summaries of all of their tracks.
         chooser: chooses.
-        secret: the run's; with it the same person and attempt give the same face.
+        secret: the run's; the faces to choose from are drawn from it, person and attempt. Which of
+            them is chosen depends on the readings of other videos, too.
         attempts: how many faces of a person were rejected before; none where not named.
         taken: readings of this video's faces to keep away from, besides those of other videos.
 

@@ -74,8 +74,8 @@ def judge_video(
         drawn: the video; all of its shards are rendered and audited.
         staging: holds the findings and the earlier judgements.
         auditor: who looked.
-        choose_again: stages other faces; None where there are none to choose from. The same
-            attempts give the same faces: a lost worker's round is judged again.
+        choose_again: stages other faces; None where there are none to choose from. A lost
+            worker's round is judged again, whatever faces it gets then.
 
     Raises:
         VideoError: a staged file is missing.

@@ -31,7 +31,7 @@ def resolve_persons(
         staging: holds the summaries, gets the plan.
         chooser: chooses the faces; None covers everybody instead.
         same_person_distance: of the matcher that made the embeddings.
-        secret: the run's; with it the same person_id gives the same face, without it none.
+        secret: the run's, from which faces are drawn; without it no face can be had again.
     """
     watch = Stopwatch()
     video_id = planned.info.video_id
