@@ -57,7 +57,7 @@ class TextureLight:
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
         log_ratio = decode_ratio(face.texture)
-        log_ratio = _with_lips_of(log_ratio * _tone_curve(log_ratio, source), source)
+        log_ratio = with_lips_of(log_ratio * _tone_curve(log_ratio, source), source)
         log_ratio = _as_coloured_as(log_ratio, source)
         self._detail = Detail(np.exp(log_ratio).astype(np.float32))
         self._mean_grey = _blur(_grey(_halve(source.texture)), _WRINKLE_SIGMA / 2) + _OFFSET
@@ -145,7 +145,7 @@ def _tone_curve(log_ratio: npt.NDArray[np.floating], source: SourceFace) -> F32:
     return np.clip(wanted / np.maximum(own, 1e-4), *_TONE_GAIN).astype(np.float32)
 
 
-def _with_lips_of(log_ratio: F32, source: SourceFace) -> F32:
+def with_lips_of(log_ratio: F32, source: SourceFace) -> F32:
     """Return the ratios with lips about as red and dark against the skin as the source's.
 
     Their mean alone, three numbers, not their drawing: lips as pale as skin hide whether a mouth

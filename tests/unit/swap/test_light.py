@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fsp_ray.core.face_types import TEXTURE_PX, U8, SyntheticFace
+from fsp_ray.core.face_types import TEXTURE_PX, U8, SourceFace, SyntheticFace
 from fsp_ray.swap import SwapSettings
 from fsp_ray.swap.detail import Detail
-from fsp_ray.swap.light import TextureLight
+from fsp_ray.swap.light import TextureLight, with_lips_of
+from fsp_ray.swap.masks import lip_mask, skin_mask
 from fsp_ray.synthesis import load_topology, with_rings
 from fsp_ray.synthesis.topology import TEXTURED_VERTICES
 
@@ -105,3 +106,20 @@ def test_a_film_without_colour_gets_a_face_without() -> None:
     light = TextureLight(coloured, source_of(grey, points), SETTINGS)
     texture = light.shade(grey, with_rings(points)[:TEXTURED_VERTICES], TEXTURE_PX).astype(int)
     assert np.ptp(texture[60:200, 40:216], axis=2).max() <= 3
+
+
+def test_lips_come_near_the_mean_colour_of_the_sources_and_skin_stays() -> None:
+    lips = lip_mask() > 0.9
+    skin = np.array([200, 160, 140], np.uint8)
+    texture = np.tile(skin, (256, 256, 1)).astype(np.uint8)
+    texture[lip_mask() > 0.5] = (170, 90, 90)
+    shape = np.zeros((468, 3), np.float32)
+    source = SourceFace(shape, texture, np.ones((256, 256), np.float32), 1)
+    pale = np.zeros((256, 256, 3), np.float32)
+    drawn = with_lips_of(pale, source)
+    wanted = np.log((170 + 4) / (200 + 4)), np.log((90 + 4) / (160 + 4)), np.log((90 + 4) / 144)
+    for channel, value in enumerate(wanted):
+        assert 0.6 * value > drawn[lips][:, channel].mean() > 1.1 * value
+    assert np.abs(drawn[skin_mask() > 0]).max() < 0.01
+    unseen = SourceFace(shape, texture, np.zeros((256, 256), np.float32), 1)
+    np.testing.assert_array_equal(with_lips_of(pale, unseen), pale)
