@@ -200,7 +200,7 @@ def save_gallery(staging: Staging, persons: Mapping[str, F32]) -> None:
 def load_galleries(staging: Staging) -> dict[str, F32]:
     """Read the galleries of all videos of the run that have one by now, this one's included."""
     gallery: dict[str, F32] = {}
-    for path in sorted(staging.root.parent.glob(f"*/{_GALLERY_NAME}")):
+    for path in staging.of_run(_GALLERY_NAME):
         with np.load(path, allow_pickle=False) as data:
             gallery.update({person: data[person] for person in data.files})
     return gallery

@@ -28,8 +28,7 @@ def load_readings(staging: Staging) -> list[FaceReading]:
 
     Videos are resolved side by side: two at the very same time do not see one another.
     """
-    others = staging.root.parent.glob(f"*/{_NAME}")
-    paths = [path for path in others if path.parent != staging.root]
+    paths = [path for path in staging.of_run(_NAME) if path.parent != staging.root]
     paths.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     readings: list[FaceReading] = []
     for path in paths[:MAX_VIDEOS]:

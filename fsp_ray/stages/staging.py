@@ -47,6 +47,10 @@ class Staging:
             )
         return path
 
+    def of_run(self, name: str) -> list[Path]:
+        """Return the paths of what all videos of the run have staged by now under a name."""
+        return sorted(self.root.parent.glob(f"*/{name}"))
+
 
 def tracks_name(shard_id: str) -> str:
     """Name of a shard's trajectories (meshes of every frame)."""

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from fsp_ray.audit.evaluation.portraits import Portrait
-from fsp_ray.core.ages import Gender
+from fsp_ray.core.ages import MAX_AGE_YEARS, Gender
 from fsp_ray.core.face_types import (
     DETECTED,
     F32,
@@ -153,7 +153,7 @@ class Synthetic:
             return Replaced(_covered(portrait), covered=True)
         read = self._attributes.estimate(portrait.rgb, portrait.landmarks)
         gender: Gender = "female" if read.female_probability[0] >= 0.5 else "male"
-        age_years = float(np.clip(read.age_years[0], 0, 120))
+        age_years = float(np.clip(read.age_years[0], 0, MAX_AGE_YEARS))
         choice = self._maker.make(age_years, gender, source, [view], rng, taken)
         rgb = portrait.rgb.copy()
         try:
