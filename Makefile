@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 STAMP := $(VENV)/.locked
 UV_VERSION := 0.13.9
 LOCK := $(PYTHON) -m venv build/lock && build/lock/bin/pip install -q uv==$(UV_VERSION) && build/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
@@ -27,7 +28,7 @@ demo: $(STAMP)
 	$(BIN)/fsp demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -144,10 +144,7 @@ def _folder(name: str, entry: ModelEntry) -> Path:
 
 
 def _install(name: str, entry: ModelEntry) -> InstalledModel:
-    try:
-        data = _read_installed(name, entry)
-    except PackError:
-        data = None  # altered: made anew
+    data = _read_intact(name, entry)
     if data is None:
         data = CONVERTERS[entry.converter].convert(read_source(entry))
         _put(name, entry, data)
@@ -156,6 +153,8 @@ def _install(name: str, entry: ModelEntry) -> InstalledModel:
 
 def _put(name: str, entry: ModelEntry, data: bytes) -> None:
     folder = _folder(name, entry)
+    if _read_intact(name, entry) is not None:
+        return  # somebody else was faster, and may be reading it
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
@@ -205,6 +204,13 @@ def _read_installed(name: str, entry: ModelEntry) -> bytes | None:
             f"{folder / _MODEL} was altered since it was installed.", advice=_advice(name)
         )
     return data
+
+
+def _read_intact(name: str, entry: ModelEntry) -> bytes | None:
+    try:
+        return _read_installed(name, entry)
+    except PackError:
+        return None  # altered: made anew
 
 
 def _recorded_hash(folder: Path) -> str:
