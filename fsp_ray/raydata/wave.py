@@ -1,18 +1,19 @@
-"""One wave: plan, analyse, resolve, render, audit and finish some videos; each gets a result."""
+"""One wave: some videos, from the plan to what is published; each of them gets a result."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from fsp_ray.core.errors import FailureReason
 from fsp_ray.core.progress import Phase
 from fsp_ray.lake import SourceVideo
-from fsp_ray.raydata.graph import run_actors, run_tasks
+from fsp_ray.raydata.graph import RowWorker, run_actors, run_tasks
 from fsp_ray.raydata.workers import (
     Analyser,
+    Rehearser,
     Renderer,
     RunContext,
     ShardTask,
@@ -22,11 +23,11 @@ from fsp_ray.raydata.workers import (
     resolve_row,
 )
 from fsp_ray.stages.results import (
-    AnalysedShard,
     DrawnVideo,
     Failure,
     JudgedVideo,
     PlannedVideo,
+    RehearsedShard,
     RenderedShard,
     ResolvedVideo,
     VideoResult,
@@ -34,7 +35,7 @@ from fsp_ray.stages.results import (
 from fsp_ray.stages.rows import video_row
 from fsp_ray.stages.timing import add_seconds
 
-T = TypeVar("T", AnalysedShard, RenderedShard)
+DrawnShard = RehearsedShard | RenderedShard
 
 LOST = (
     f"{FailureReason.WORKER}: a worker died on this video, and again when it was retried. "
@@ -78,41 +79,67 @@ class Wave:
 
     def _analyse(self, planned: Sequence[PlannedVideo]) -> list[PlannedVideo]:
         shards = _shard_tasks(planned)
-        found = run_actors(shards, Analyser, self._context, workers=self._workers)
-        done = self._by_video("analyse", self._timed(found))
+        done: set[str] = set()
+        for shard in self._timed(
+            run_actors(shards, Analyser, self._context, workers=self._workers)
+        ):
+            done.add(shard.shard_id)
+            self._report("analyse", 1, shard.num_frames)
         return self._still(planned, _complete(planned, done))
 
     def _draw(
         self, planned: Sequence[PlannedVideo], persons: Mapping[str, ResolvedVideo]
     ) -> list[DrawnVideo]:
-        """Render, audit and judge until the audit is through with every video.
+        """Rehearse until the judge is content; render what is left to do; audit it as strictly."""
+        videos = [
+            DrawnVideo(item, persons[item.info.video_id].persons, (), is_rehearsed=True)
+            for item in planned
+        ]
+        videos = self._until_judged(videos, Rehearser)
+        return self._until_judged([replace(v, is_rehearsed=False) for v in videos], Renderer)
 
-        Each round draws again only what the one before did not pass. The judge puts an end to it.
+    def _until_judged(
+        self, videos: Sequence[DrawnVideo], worker: type[RowWorker]
+    ) -> list[DrawnVideo]:
+        """Draw and judge until the judge sends nothing back: that is what each round draws.
+
+        The judge puts an end to it.
         """
-        drawn = self._render_all(planned, persons)
-        through: list[DrawnVideo] = []
-        while drawn:
-            judged = self._judge(drawn)
-            drawn = [
+        due = {shard.shard_id for video in videos for shard in video.planned.shards}
+        under_way, through = list(videos), list[DrawnVideo]()
+        while under_way:
+            under_way = self._drawn(under_way, worker, due)
+            judged = self._judge(under_way)
+            under_way = [
                 replace(video, rounds=judged[video.video_id].rounds)
-                for video in drawn
+                for video in under_way
                 if video.video_id in judged
             ]
-            through += [video for video in drawn if not judged[video.video_id].again]
-            drawn = self._render_again([v for v in drawn if judged[v.video_id].again], judged)
+            through += [video for video in under_way if not judged[video.video_id].again]
+            under_way = [video for video in under_way if judged[video.video_id].again]
+            due = {shard_id for item in judged.values() for shard_id in item.again}
         return through
 
-    def _render_all(
-        self, planned: Sequence[PlannedVideo], persons: Mapping[str, ResolvedVideo]
+    def _drawn(
+        self, videos: Sequence[DrawnVideo], worker: type[RowWorker], due: AbstractSet[str]
     ) -> list[DrawnVideo]:
-        shards = _shard_tasks(planned)
-        made = run_actors(shards, Renderer, self._context, workers=self._workers)
-        rendered = self._by_video("render", self._timed(made))
-        return [
-            DrawnVideo(item, persons[video_id].persons, tuple(rendered[video_id]))
-            for item in self._still(planned, _complete(planned, rendered))
-            for video_id in [item.info.video_id]
+        """Draw some shards; what is rendered takes the place of what was before."""
+        rounds = {video.video_id: video.rounds for video in videos}
+        shards = [
+            replace(task, rounds=rounds[task.shard.video_id])
+            for task in _shard_tasks([video.planned for video in videos])
+            if task.shard.shard_id in due
         ]
+        made = self._timed(run_actors(shards, worker, self._context, workers=self._workers))
+        counted = {v.video_id for v in videos if not v.is_rehearsed and not v.rendered}
+        fresh: dict[str, DrawnShard] = {}
+        for shard in made:
+            fresh[shard.shard_id] = shard
+            if shard.video_id in counted:
+                self._report("render", 1, shard.num_frames)
+        missed = {s.shard.video_id for s in shards if s.shard.shard_id not in fresh}
+        alive = set(self._alive(list(rounds), rounds.keys() - missed))
+        return [_with(video, fresh) for video in videos if video.video_id in alive]
 
     def _judge(self, drawn: Sequence[DrawnVideo]) -> dict[str, JudgedVideo]:
         judged = self._timed(run_tasks(drawn, judge_row, self._context))
@@ -120,38 +147,11 @@ class Wave:
         alive = set(self._alive([video.video_id for video in drawn], by_id))
         return {video_id: item for video_id, item in by_id.items() if video_id in alive}
 
-    def _render_again(
-        self, drawn: Sequence[DrawnVideo], judged: Mapping[str, JudgedVideo]
-    ) -> list[DrawnVideo]:
-        """Render the shards that the judge sent back, and put them in the place of the old ones."""
-        shards = [
-            replace(task, rounds=judged[task.shard.video_id].rounds)
-            for task in _shard_tasks([video.planned for video in drawn])
-            if task.shard.shard_id in judged[task.shard.video_id].again
-        ]
-        made = self._timed(run_actors(shards, Renderer, self._context, workers=self._workers))
-        fresh: dict[str, RenderedShard] = {shard.shard_id: shard for shard in made}
-        missed = {s.shard.video_id for s in shards if s.shard.shard_id not in fresh}
-        video_ids = [video.video_id for video in drawn]
-        alive = set(self._alive(video_ids, set(video_ids) - missed))
-        return [
-            replace(video, rendered=tuple(fresh.get(s.shard_id, s) for s in video.rendered))
-            for video in drawn
-            if video.video_id in alive
-        ]
-
     def _finish(self, drawn: Sequence[DrawnVideo]) -> dict[str, VideoResult]:
         results = self._timed(run_tasks(drawn, finish_row, self._context))
         finished: dict[str, VideoResult] = {item.source.video_id: item for item in results}
         self._alive([video.video_id for video in drawn], finished)
         return finished
-
-    def _by_video(self, phase: Phase, shards: Iterable[T]) -> dict[str, list[T]]:
-        by_video: defaultdict[str, list[T]] = defaultdict(list)
-        for shard in shards:
-            by_video[shard.video_id].append(shard)
-            self._report(phase, 1, shard.num_frames)
-        return by_video
 
     def _timed(self, items: Iterator[Any]) -> Iterator[Any]:
         for item in self._kept(items):
@@ -202,11 +202,16 @@ def _shard_tasks(planned: Sequence[PlannedVideo]) -> list[ShardTask]:
     )
 
 
-def _complete(planned: Sequence[PlannedVideo], done: dict[str, list[T]]) -> set[str]:
+def _with(video: DrawnVideo, fresh: Mapping[str, DrawnShard]) -> DrawnVideo:
+    """Put what was rendered in the place of what was before."""
+    rendered = {shard.shard_id: shard for shard in video.rendered}
+    ours = (fresh.get(shard.shard_id) for shard in video.planned.shards)
+    rendered |= {shard.shard_id: shard for shard in ours if isinstance(shard, RenderedShard)}
+    return replace(video, rendered=tuple(rendered.values()))
+
+
+def _complete(planned: Sequence[PlannedVideo], done: AbstractSet[str]) -> set[str]:
     """Return the videos all of whose shards are there."""
     return {
-        item.info.video_id
-        for item in planned
-        if {shard.shard_id for shard in item.shards}
-        == {shard.shard_id for shard in done.get(item.info.video_id, ())}
+        item.info.video_id for item in planned if {shard.shard_id for shard in item.shards} <= done
     }

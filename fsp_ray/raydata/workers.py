@@ -25,6 +25,7 @@ from fsp_ray.stages.choose_again import choose_again
 from fsp_ray.stages.finish_video import finish_video
 from fsp_ray.stages.judge_video import ChooseAgain, judge_video
 from fsp_ray.stages.plan_video import plan_video
+from fsp_ray.stages.rehearse_shard import rehearse_shard
 from fsp_ray.stages.render_shard import render_shard
 from fsp_ray.stages.resolve_persons import resolve_persons
 from fsp_ray.stages.results import DrawnVideo, PlannedVideo, RenderedShard
@@ -55,10 +56,7 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """One shard to analyse or render.
-
-    `rounds` counts the rounds of the audit that its video has been through.
-    """
+    """One shard to analyse or draw. `rounds` says how often its video has been judged."""
 
     media: MediaSource
     info: VideoInfo
@@ -122,14 +120,40 @@ def resolve_row(row: RayRow, context: RunContext) -> RayRow:
     )
 
 
-class Renderer:
-    """Actor: renders shard after shard, and audits what it rendered."""
+class _Drawer:
+    """Actor that draws: knows the pack and how to put faces on."""
 
     def __init__(self, context: RunContext) -> None:
         cv2.setNumThreads(1)
         self._context = context
         self._swapper = MeshSwapper(SwapSettings.for_privacy(context.settings.privacy))
         self._models: Models = load_models(context.settings.pack, threads=1)
+
+
+class Rehearser(_Drawer):
+    """Actor: rehearses shard after shard."""
+
+    def __call__(self, row: RayRow) -> RayRow:
+        """Rehearse one shard."""
+        task: ShardTask = from_row(row)
+        video_id = task.shard.video_id
+        return _guarded(
+            video_id,
+            lambda: rehearse_shard(
+                task.media,
+                task.info,
+                task.shard,
+                self._context.video_staging(video_id),
+                models=self._models,
+                settings=self._context.settings,
+                swapper=self._swapper,
+                rounds=task.rounds,
+            ),
+        )
+
+
+class Renderer(_Drawer):
+    """Actor: renders shard after shard, and audits what it rendered."""
 
     def __call__(self, row: RayRow) -> RayRow:
         """Render and audit one shard."""
@@ -149,7 +173,7 @@ class Renderer:
 
 
 def judge_row(row: RayRow, context: RunContext) -> RayRow:
-    """Judge one video by the audit of its shards."""
+    """Judge one video by the rehearsal, or the audit, of its shards."""
     drawn: DrawnVideo = from_row(row)
     video_id = drawn.planned.info.video_id
     staging = context.video_staging(video_id)

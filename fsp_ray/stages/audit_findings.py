@@ -75,10 +75,18 @@ class SourceFaces:
         check_array("pts", self.pts, np.int64, (m,))
         check_array("xyxy", self.xyxy, np.float32, (m, 4))
 
+    @classmethod
+    def of(cls, found: Mapping[int, F32]) -> SourceFaces:
+        """Put together what was found, f32[M, 4] by pts of each frame that was searched."""
+        checked = np.array(sorted(found), np.int64)
+        boxes = [found[pts] for pts in checked.tolist()]
+        xyxy = np.concatenate([np.zeros((0, 4), np.float32), *boxes])
+        return cls(checked, np.repeat(checked, [len(b) for b in boxes]), xyxy)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardFindings:
-    """What the audit found in one rendered shard.
+    """What the audit found in one rendered shard, or a rehearsal in one before it is rendered.
 
     Attributes:
         persons: ids of those who appear in it.
@@ -100,16 +108,19 @@ class ShardFindings:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was decided on a video after a round of rendering and auditing.
+    """What was decided on a video after a round: a rehearsal, or a rendering with its audit.
 
     Attributes:
+        rehearsals: how many of the rounds so far were rehearsals; they come first.
         attempts: other faces tried so far, by person_id.
         covered: persons who get the cover instead of a face.
         patches: covers over faces that showed.
-        again: ids of the shards that must be rendered again; none if the audit is through.
+        again: ids of the shards that must be drawn again; none if the rehearsal, or the audit, is
+            through.
         reason: why the video must not be published, `face_not_covered: …`; empty if it may be.
     """
 
+    rehearsals: int = 0
     attempts: Mapping[str, int] = field(default_factory=dict[str, int])
     covered: frozenset[str] = frozenset()
     patches: tuple[Patch, ...] = ()
@@ -124,6 +135,7 @@ def load_judgement(staging: Staging, rounds: int) -> Judgement:
     text = staging.reading(_judgement_name(rounds)).read_text(encoding="utf-8")
     values: dict[str, Any] = json.loads(text)
     return Judgement(
+        rehearsals=values["rehearsals"],
         attempts=values["attempts"],
         covered=frozenset(values["covered"]),
         patches=tuple(Patch.from_dict(patch) for patch in values["patches"]),
@@ -135,6 +147,7 @@ def load_judgement(staging: Staging, rounds: int) -> Judgement:
 def save_judgement(staging: Staging, rounds: int, judgement: Judgement) -> None:
     """Stage what was decided after so many rounds."""
     values = {
+        "rehearsals": judgement.rehearsals,
         "attempts": dict(judgement.attempts),
         "covered": sorted(judgement.covered),
         "patches": [patch.as_dict() for patch in judgement.patches],
@@ -145,8 +158,8 @@ def save_judgement(staging: Staging, rounds: int, judgement: Judgement) -> None:
         path.write_text(json.dumps(values), encoding="utf-8")
 
 
-def save_findings(staging: Staging, shard_id: str, findings: ShardFindings) -> None:
-    """Stage what was found in a shard."""
+def save_findings(staging: Staging, name: str, findings: ShardFindings) -> None:
+    """Stage what was found in a shard, under one of the names below."""
     header = {
         "persons": findings.persons,
         "frames": findings.frames,
@@ -161,9 +174,9 @@ def save_findings(staging: Staging, shard_id: str, findings: ShardFindings) -> N
         "header": np.frombuffer(json.dumps(header).encode("utf-8"), np.uint8)
     }
     for part, kind in (("looks", Looks), ("faces", SourceFaces)):
-        for name in kind.__dataclass_fields__:
-            arrays[f"{part}/{name}"] = getattr(getattr(findings, part), name)
-    with staging.writing(findings_name(shard_id)) as path, path.open("wb") as file:
+        for column in kind.__dataclass_fields__:
+            arrays[f"{part}/{column}"] = getattr(getattr(findings, part), column)
+    with staging.writing(name) as path, path.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
@@ -182,9 +195,9 @@ def load_findings(path: Path) -> ShardFindings:
         )
 
 
-def load_faces_found(staging: Staging, shard_id: str) -> SourceFaces | None:
-    """Read what the detectors found in a shard's source in an earlier round, if there was one."""
-    path = staging.root / findings_name(shard_id)
+def load_faces_found(staging: Staging, name: str) -> SourceFaces | None:
+    """Read what the detectors found in a shard's source, if those findings are there."""
+    path = staging.root / name
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as data:
@@ -209,6 +222,11 @@ def load_galleries(staging: Staging) -> dict[str, F32]:
 def findings_name(shard_id: str) -> str:
     """Name of what the audit found in a shard."""
     return f"audit/{shard_id}.npz"
+
+
+def rehearsal_name(shard_id: str) -> str:
+    """Name of what a rehearsal found in a shard: never enough to publish it."""
+    return f"rehearsals/{shard_id}.npz"
 
 
 def _judgement_name(rounds: int) -> str:

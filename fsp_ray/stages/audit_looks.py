@@ -74,11 +74,13 @@ class Looker:
             for entry in choose_looks(planned):
                 self.due.setdefault(int(planned.track.pts[entry]), []).append((planned, entry))
 
+    def is_due(self, pts: int) -> bool:
+        """Tell whether there is a face to look at in a frame."""
+        return pts in self.due
+
     def look(self, pts: int, before: U8, after: U8) -> None:
         """Look at the faces that are due in a frame, u8[H, W, 3] before and after."""
-        due = self.due.get(pts)
-        if not due:
-            return
+        due = self.due[pts]
         source = np.stack([planned.track.points[entry] for planned, entry in due])
         presence = np.array([planned.track.presence[entry] for planned, entry in due], np.float32)
         published = self._refit(after, source)

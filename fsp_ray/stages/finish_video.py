@@ -43,7 +43,7 @@ def finish_video(
     """Join, verify and publish one video that passed the audit; quarantine one that did not.
 
     Args:
-        drawn: the video, judged at least once.
+        drawn: the video, rendered, audited and judged at least once.
         staging: holds segments, findings and judgements.
         settings, run_id: of the run.
         auditor: who looked.
@@ -63,7 +63,7 @@ def finish_video(
             advice="Run again once it is complete.",
         )
     judgement = load_judgement(staging, drawn.rounds)
-    if drawn.rounds < 1 or judgement.again:
+    if judgement.rehearsals == drawn.rounds or judgement.again:
         raise VideoError(
             FailureReason.VERIFY,
             f"The audit of {planned.source.path} is not through.",

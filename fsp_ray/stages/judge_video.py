@@ -1,14 +1,26 @@
-"""JUDGE: what the audit's findings mean for a video, and what is to be done about them."""
+"""JUDGE: what a rehearsal's or the audit's findings mean for a video, and what is done then."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from fsp_ray.audit import Auditor, Findings, Leak, Verdict, centroid, compare, judge, patch
+from fsp_ray.audit import (
+    Auditor,
+    Findings,
+    Leak,
+    Patch,
+    Patching,
+    Verdict,
+    centroid,
+    compare,
+    judge,
+    patch,
+)
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import FailureReason
 from fsp_ray.core.face_types import Person
@@ -20,6 +32,7 @@ from fsp_ray.stages.audit_findings import (
     findings_name,
     load_findings,
     load_judgement,
+    rehearsal_name,
     save_gallery,
     save_judgement,
 )
@@ -64,14 +77,15 @@ def judge_video(
     auditor: Auditor,
     choose_again: ChooseAgain | None,
 ) -> JudgedVideo:
-    """Judge a video after a round of rendering and auditing; the judgement is staged.
+    """Judge a video after a round; the judgement is staged.
 
     Persons that the auditor recognises, or whose face does not hold, get another face while there
     are retries left, and then the cover; other faces that show are patched. What still shows
-    through a solid patch, or after the last round, quarantines the video.
+    through a solid patch, or after the last round, quarantines the video: but a rehearsal decides
+    only what is to be drawn, and an audit follows in any case.
 
     Args:
-        drawn: the video; all of its shards are rendered and audited.
+        drawn: the video; all of its shards are rendered and audited, or all are rehearsed.
         staging: holds the findings and the earlier judgements.
         auditor: who looked.
         choose_again: stages other faces; None where there are none to choose from. A lost
@@ -82,13 +96,17 @@ def judge_video(
     """
     watch = Stopwatch()
     planned, rounds = drawn.planned, drawn.rounds
+    name = rehearsal_name if drawn.is_rehearsed else findings_name
     with watch.part("judge"):
         before = load_judgement(staging, rounds)
-        audited = load_audited(planned, drawn.persons, staging, auditor)
+        audited = load_audited(planned, drawn.persons, staging, auditor, name)
         retried, covered = _verdicts(audited, before, settings, can_retry=choose_again is not None)
-        now = _decide(planned, audited, before, retried, covered)
-        if now.again and rounds >= settings.audit_retries + _LAST_RESORTS:
-            now = replace(now, again=(), reason=_shows(audited.leaks, planned.info))
+        if drawn.is_rehearsed:
+            now = _after_rehearsal(planned, audited, before, retried, covered)
+        else:
+            now = _after_audit(planned, audited, before, retried, covered)
+            if now.again and rounds - before.rehearsals >= settings.audit_retries + _LAST_RESORTS:
+                now = replace(now, again=(), reason=_shows(audited.leaks, planned.info))
     if choose_again is not None and retried and now.again:
         with watch.part("generate"):
             choose_again(retried)
@@ -100,15 +118,22 @@ def judge_video(
 
 
 def load_audited(
-    planned: PlannedVideo, persons: Sequence[Person], staging: Staging, auditor: Auditor
+    planned: PlannedVideo,
+    persons: Sequence[Person],
+    staging: Staging,
+    auditor: Auditor,
+    name: Callable[[str], str] = findings_name,
 ) -> AuditedVideo:
     """Read the findings on a video, and sum them up by person.
+
+    Args:
+        name: of a shard's findings, by shard_id: those of the audit, or of the rehearsal.
 
     Raises:
         VideoError: a staged file is missing.
     """
     shards = {
-        shard.shard_id: load_findings(staging.reading(findings_name(shard.shard_id)))
+        shard.shard_id: load_findings(staging.reading(name(shard.shard_id)))
         for shard in planned.shards
     }
     looks = {p.person_id: _looks(p.person_id, tuple(shards.values())) for p in persons}
@@ -167,32 +192,67 @@ def _verdicts(
     return retried, frozenset(covered)
 
 
-def _decide(
+def _after_audit(
     planned: PlannedVideo,
     audited: AuditedVideo,
     before: Judgement,
     retried: Mapping[str, int],
     covered: frozenset[str],
 ) -> Judgement:
+    """Draw again wherever anything changes; give up where a solid patch does not help."""
+    patching = _patching(audited, before, covered | retried.keys())
+    now = _decided(before, retried, covered, patching)
+    if patching.hopeless:
+        return replace(now, reason=_shows(patching.hopeless, planned.info))
     changed = covered | retried.keys()
+    return replace(now, again=_shards_of(planned, audited, changed, patching.patches))
+
+
+def _after_rehearsal(
+    planned: PlannedVideo,
+    audited: AuditedVideo,
+    before: Judgement,
+    retried: Mapping[str, int],
+    covered: frozenset[str],
+) -> Judgement:
+    """Rehearse again only what another rehearsal can tell: how other faces do, once what else
+    shows near a patch. Whether covers and patches hold is for the audit to say.
+    """
+    patching = _patching(audited, before, covered | retried.keys())
+    now = _decided(before, retried, covered, patching)
+    patched = () if before.rehearsals else patching.patches
+    again = _shards_of(planned, audited, retried.keys(), patched)
+    return replace(now, again=again, rehearsals=before.rehearsals + 1)
+
+
+def _patching(audited: AuditedVideo, before: Judgement, changed: AbstractSet[str]) -> Patching:
     # What shows of a person who is drawn anew is seen again in the next round.
-    leaks = [leak for leak in audited.leaks if leak.person_id not in changed]
-    patching = patch(leaks, before.patches)
-    again = tuple(
-        shard.shard_id
-        for shard in planned.shards
-        if changed & set(audited.shards[shard.shard_id].persons)
-        or any(
-            p.last_pts >= shard.start_pts and p.first_pts < shard.stop_pts for p in patching.patches
-        )
-    )
-    hopeless = bool(patching.hopeless)
+    return patch([leak for leak in audited.leaks if leak.person_id not in changed], before.patches)
+
+
+def _decided(
+    before: Judgement, retried: Mapping[str, int], covered: frozenset[str], patching: Patching
+) -> Judgement:
     return Judgement(
+        rehearsals=before.rehearsals,
         attempts={**before.attempts, **retried},
         covered=before.covered | covered,
         patches=before.patches + patching.patches,
-        again=() if hopeless else again,
-        reason=_shows(patching.hopeless, planned.info) if hopeless else "",
+    )
+
+
+def _shards_of(
+    planned: PlannedVideo,
+    audited: AuditedVideo,
+    persons: AbstractSet[str],
+    patches: Sequence[Patch],
+) -> tuple[str, ...]:
+    """Return the ids of the shards that some persons appear in, or some patches lie in."""
+    return tuple(
+        shard.shard_id
+        for shard in planned.shards
+        if persons & set(audited.shards[shard.shard_id].persons)
+        or any(p.last_pts >= shard.start_pts and p.first_pts < shard.stop_pts for p in patches)
     )
 
 

@@ -77,19 +77,30 @@ class RenderedShard:
 
 
 @dataclass(frozen=True, slots=True)
+class RehearsedShard:
+    """That a shard was rehearsed; what was found is staged."""
+
+    shard_id: str
+    video_id: str
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
 class DrawnVideo:
-    """A video all of whose shards are rendered and audited.
+    """A video all of whose shards are rendered and audited, or rehearsed.
 
     Attributes:
         planned, persons: the video, and who is in it.
-        rendered: its shards, as they were rendered last.
-        rounds: how often the audit has judged it.
+        rendered: its shards, as they were rendered last; none while it is rehearsed.
+        rounds: how often it has been judged.
+        is_rehearsed: it was rehearsed last, and not rendered.
     """
 
     planned: PlannedVideo
     persons: tuple[Person, ...]
     rendered: tuple[RenderedShard, ...]
     rounds: int = 0
+    is_rehearsed: bool = False
 
     @property
     def video_id(self) -> str:
@@ -112,11 +123,11 @@ class AuditedShard:
 
 @dataclass(frozen=True, slots=True)
 class JudgedVideo:
-    """What a round of the audit led to; the judgement itself is staged.
+    """What a round led to; the judgement itself is staged.
 
     Attributes:
         rounds: rounds that the video has been through, this one included.
-        again: ids of the shards to be rendered again; none if the audit is through.
+        again: ids of the shards to be drawn again; none if the rehearsal, or the audit, is through.
     """
 
     video_id: str

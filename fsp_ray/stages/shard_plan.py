@@ -41,15 +41,19 @@ class PlannedTrack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardPlan:
-    """All that is to be drawn in a shard."""
+    """All that is to be drawn in a shard.
+
+    `rehearsals` counts those of the video's rounds so far that were rehearsals.
+    """
 
     tracks: tuple[PlannedTrack, ...]
     bridges: tuple[Bridge, ...]
     patches: tuple[Patch, ...]
+    rehearsals: int = 0
 
 
 def load_shard_plan(shard: Shard, staging: Staging, *, rounds: int) -> ShardPlan:
-    """Read what is to be drawn in a shard, after so many rounds of the audit.
+    """Read what is to be drawn in a shard, once its video was judged so many times.
 
     Raises:
         VideoError: a staged file is missing.
@@ -73,7 +77,7 @@ def load_shard_plan(shard: Shard, staging: Staging, *, rounds: int) -> ShardPlan
         if patch.last_pts >= shard.start_pts and patch.first_pts < shard.stop_pts
     )
     planned = tuple(_planned(track, owners[track.track_id], pairs) for track in tracks)
-    return ShardPlan(planned, bridges, patches)
+    return ShardPlan(planned, bridges, patches, judgement.rehearsals)
 
 
 def _planned(track: Track, person_id: str, pairs: Pairs) -> PlannedTrack:

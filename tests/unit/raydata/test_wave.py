@@ -20,6 +20,7 @@ from fsp_ray.raydata import wave as module
 from fsp_ray.raydata.wave import LOST, Wave
 from fsp_ray.raydata.workers import (
     Analyser,
+    Rehearser,
     Renderer,
     RunContext,
     ShardTask,
@@ -34,13 +35,16 @@ from fsp_ray.stages.results import (
     Failure,
     JudgedVideo,
     PlannedVideo,
+    RehearsedShard,
     RenderedShard,
     ResolvedVideo,
     VideoResult,
 )
 
 CONTEXT = RunContext("r", "/lake", "/staging", RunSettings(), b"secret")
-STEPS = ("plan", "analyse", "resolve", "render", "judge", "finish")
+STEPS = ("plan", "analyse", "resolve", "rehearse", "judge", "render", "finish")
+"""In the order of a run; the judge comes after each rendering, too."""
+SHARD_STEPS = {"analyse", "rehearse", "render"}
 SHARDS, FRAMES = 3, 10
 
 
@@ -73,14 +77,15 @@ def planned(of: SourceVideo) -> PlannedVideo:
 class FakeRay:
     """Runs a wave's steps here. `spoilt` names (step, video, shard) and what becomes of them:
     a reason, or None for a row that a dying worker took with it; `again`, by video, the shards
-    that each round of the audit sends back."""
+    that each round sends back, from the first audit on; `unready`, the same of the rehearsals."""
 
     def __init__(
         self,
         spoilt: dict[tuple[str, str, int], str | None] | None = None,
         again: dict[str, Sequence[Sequence[int]]] | None = None,
+        unready: dict[str, Sequence[Sequence[int]]] | None = None,
     ) -> None:
-        self.again = again or {}
+        self.again, self.unready = again or {}, unready or {}
         self.spoilt = {
             (s, ids.video_id(f"{v}.mp4"), n): w for (s, v, n), w in (spoilt or {}).items()
         }
@@ -89,6 +94,7 @@ class FakeRay:
             plan_row: ("plan", planned),
             Analyser: ("analyse", self._analysed),
             resolve_row: ("resolve", self._resolved),
+            Rehearser: ("rehearse", self._rehearsed),
             Renderer: ("render", self._rendered),
             judge_row: ("judge", self._judged),
             finish_row: ("finish", self._finished),
@@ -117,6 +123,10 @@ class FakeRay:
         return ResolvedVideo(video, (person,), {"resolve": 0.25})
 
     @staticmethod
+    def _rehearsed(task: ShardTask) -> RehearsedShard:
+        return RehearsedShard(task.shard.shard_id, task.shard.video_id, {"rehearse": 0.5})
+
+    @staticmethod
     def _rendered(task: ShardTask) -> RenderedShard:
         shard = task.shard
         # Bridged faces tell the rounds apart.
@@ -125,8 +135,11 @@ class FakeRay:
         )
 
     def _judged(self, drawn: DrawnVideo) -> JudgedVideo:
-        assert sorted(shard.index for shard in drawn.rendered) == list(range(SHARDS))
-        again = self.again.get(drawn.planned.source.path[0], ())
+        name = drawn.planned.source.path[0]
+        again = [*self.unready.get(name, ()), (), *self.again.get(name, ())]
+        assert drawn.is_rehearsed == (drawn.rounds <= len(self.unready.get(name, ())))
+        drawn_shards = [] if drawn.is_rehearsed else list(range(SHARDS))
+        assert sorted(shard.index for shard in drawn.rendered) == drawn_shards
         shards = again[drawn.rounds] if drawn.rounds < len(again) else ()
         sent_back = frozenset(ids.shard_id(drawn.video_id, index) for index in shards)
         return JudgedVideo(drawn.video_id, drawn.rounds + 1, sent_back, {"judge": 0.0625})
@@ -170,13 +183,19 @@ def test_when_all_goes_well_everything_is_published_in_order() -> None:
         (f"{name}.mp4", "published") for name in "abc"
     ]
     assert reported == [("analyse", 1, FRAMES)] * 9 + [("render", 1, FRAMES)] * 9
-    assert wave.seconds == {"track": 4.5, "resolve": 0.75, "judge": 0.1875, "mux": 0.375}
+    assert wave.seconds == {
+        "track": 4.5,
+        "resolve": 0.75,
+        "rehearse": 4.5,
+        "judge": 0.375,
+        "mux": 0.375,
+    }
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("what", [None, "decode_error: It does not decode."])
 def test_what_befalls_one_video_befalls_no_other(step: str, what: str | None) -> None:
-    shard = 1 if step in {"analyse", "render"} else 0
+    shard = 1 if step in SHARD_STEPS else 0
     ray = FakeRay({(step, "b", shard): what})
     results, _, _ = _run(ray, "abc")
     assert [r.status for r in results] == ["published", "failed", "published"]
@@ -188,6 +207,8 @@ def test_what_befalls_one_video_befalls_no_other(step: str, what: str | None) ->
     later = STEPS[STEPS.index(step) + 1 :]
     touched = {video for name in later for video, _ in ray.done[name]}
     assert ids.video_id("b.mp4") not in touched  # no more work goes into it
+    if step == "render":
+        assert ray.done["judge"].count((ids.video_id("b.mp4"), 0)) == 1
 
 
 def test_the_first_reason_is_the_videos() -> None:
@@ -226,7 +247,7 @@ def test_every_video_has_one_result_whatever_dies(
 ) -> None:
     results, reported, _ = _run(FakeRay(spoilt), "abcd")
     assert [r.source.path for r in results] == [f"{name}.mp4" for name in "abcd"]
-    hit = {video for step, video, n in spoilt if step in {"analyse", "render"} or n == 0}
+    hit = {video for step, video, n in spoilt if step in SHARD_STEPS or n == 0}
     for name, result in zip("abcd", results, strict=True):
         assert result.status == ("failed" if name in hit else "published")
         assert bool(result.reason) == (name in hit)
@@ -239,33 +260,48 @@ def test_what_the_audit_sends_back_is_drawn_again_and_nothing_else() -> None:
     ray = FakeRay(again={"b": [[1], [0, 1]]})
     results, reported, _ = _run(ray, "abc")
     assert [r.status for r in results] == ["published"] * 3
-    assert results[0].video["rounds"] == {"0": 0, "1": 0, "2": 0}
-    assert results[1].video["rounds"] == {"0": 2, "1": 2, "2": 0}
+    assert results[0].video["rounds"] == {"0": 1, "1": 1, "2": 1}
+    assert results[1].video["rounds"] == {"0": 3, "1": 3, "2": 1}
     of_b = [index for video, index in ray.done["render"] if video == ids.video_id("b.mp4")]
     assert sorted(of_b) == [0, 0, 1, 1, 1, 2]
-    assert len(ray.done["judge"]) == 3 + 1 + 1
+    assert len(ray.done["judge"]) == 3 + 3 + 1 + 1
     assert len(ray.done["finish"]) == 3
     assert reported.count(("render", 1, FRAMES)) == 9  # frames are counted once
 
 
-class DeadlyRay(FakeRay):
-    """Loses one shard, or one judgement, in the second round."""
+def test_what_a_rehearsal_changes_is_rehearsed_again_and_all_of_it_rendered_once() -> None:
+    ray = FakeRay(unready={"b": [[1], [0, 1]]})
+    results, reported, _ = _run(ray, "ab")
+    assert results[0].video["rounds"] == {"0": 1, "1": 1, "2": 1}
+    assert results[1].video["rounds"] == {"0": 3, "1": 3, "2": 3}
+    of_b = [index for video, index in ray.done["rehearse"] if video == ids.video_id("b.mp4")]
+    assert sorted(of_b) == [0, 0, 1, 1, 1, 2]
+    assert len(ray.done["render"]) == 2 * SHARDS
+    assert len(ray.done["judge"]) == 2 * 2 + 2
+    assert reported.count(("render", 1, FRAMES)) == 6
 
-    def __init__(self, step: str) -> None:
-        super().__init__(again={"b": [[1]]})
-        self.step = step
+
+class DeadlyRay(FakeRay):
+    """Loses one shard, or one judgement, in the second round of rehearsals or of renderings."""
+
+    def __init__(self, step: str, rounds: int) -> None:
+        super().__init__(again={"b": [[1]]}, unready={"b": [[2]]})
+        self.step, self.rounds = step, rounds
 
     def run(self, items: Sequence[Any], work: Any, context: RunContext, **_: Any) -> Iterator[Any]:
         step, do = self.steps[work]
         for item in items:
             self.done[step].append(_place(item))
-            if not (step == self.step and getattr(item, "rounds", 0) == 1):
+            lost = (ids.video_id("b.mp4"), self.step, self.rounds)
+            if (_place(item)[0], step, getattr(item, "rounds", 0)) != lost:
                 yield do(item)
 
 
-@pytest.mark.parametrize("step", ["render", "judge"])
-def test_a_worker_lost_in_a_later_round_fails_its_video_alone(step: str) -> None:
-    ray = DeadlyRay(step)
+@pytest.mark.parametrize(
+    ("step", "rounds"), [("rehearse", 1), ("judge", 1), ("render", 3), ("judge", 3)]
+)
+def test_a_worker_lost_in_a_later_round_fails_its_video_alone(step: str, rounds: int) -> None:
+    ray = DeadlyRay(step, rounds)
     results, _, _ = _run(ray, "abc")
     assert [r.status for r in results] == ["published", "failed", "published"]
     assert results[1].reason == LOST
