@@ -20,6 +20,9 @@ _ACROSS, _DOWN = 0, 1
 # Neighbours within about this many face widths move together.
 _REACH: Final = 0.16
 _RIDGE: Final = 1e-6
+# About the spread of synthetic shapes along a random direction, face widths: shares of two faces
+# are as good as drawn, and ten years change one by a fifth.
+_SHARE_PERIOD: Final = 0.006
 # Beyond this many spreads a face is one in hundreds: odd, though it may exist.
 NATURAL_RANGE: Final = 2.2
 
@@ -105,6 +108,24 @@ def own_number(face: SyntheticFace) -> np.random.Generator:
     """Return a generator that depends on the synthetic face alone: the same face, the same draw."""
     digest = np.frombuffer(np.ascontiguousarray(face.shape).tobytes(), np.uint32)
     return np.random.default_rng(digest[:: max(1, len(digest) // 64)].tolist())
+
+
+def own_shares(face: SyntheticFace, count: int) -> F64:
+    """Return numbers that depend on the synthetic face's shape alone, f64[count] in 0..1.
+
+    Continuous in the shape, other than `own_number`: a face a few years older keeps its own, or
+    every correction of its age would make another face of it.
+    """
+    along = (face.shape - load_topology().mean_shape).ravel() @ _own_directions()[:, :count]
+    return np.abs((along / _SHARE_PERIOD) % 2 - 1)
+
+
+@functools.cache
+def _own_directions() -> F64:
+    """Return fixed directions of length 1 in the space of shapes, f64[1404, 2 K]."""
+    rng = np.random.default_rng(len(DISTANCES))
+    drawn = rng.standard_normal((NUM_POINTS * 3, 2 * len(DISTANCES)))
+    return drawn / np.linalg.norm(drawn, axis=0)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import numpy as np
 
 from fsp_ray.core.face_types import F32, NUM_POINTS, SourceFace, SyntheticFace
 from fsp_ray.faces.geometry import F64
-from fsp_ray.swap.layout import KEPT, beyond_natural, change_layout, layout, own_number
+from fsp_ray.swap.layout import KEPT, beyond_natural, change_layout, layout, own_shares
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.topology import (
     INNER_LIP_LOWER,
@@ -97,9 +97,9 @@ def _led_away(before: F64, after: F64, face: SyntheticFace, settings: SwapSettin
     their direction, or back across it where there is no room.
     """
     bounded = after - beyond_natural(before, after)
-    rng = own_number(face)
-    wanted = settings.layout_gain * rng.uniform(0.5, 1.5, len(before)) * ~KEPT
-    coin = rng.uniform(-1, 1, len(before))
+    shares = own_shares(face, 2 * len(before))
+    wanted = settings.layout_gain * (0.5 + shares[: len(before)]) * ~KEPT
+    coin = 2 * shares[len(before) :] - 1
     toward = np.sign(bounded - before + 0.3 * coin * settings.layout_gain)
     far = np.maximum(np.abs(bounded - before), wanted)
     ahead, behind = before + toward * far, before - toward * wanted

@@ -1,0 +1,64 @@
+"""How much is tried before a face is chosen, and what counts how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ChooserSettings:
+    """How much is tried, and what counts how much.
+
+    A judge's likeness is in units of its threshold: 1 where it would take two faces for one
+    person. The other weights are likeness per unit.
+
+    Attributes:
+        candidates: faces drawn; more where faces were rejected before.
+        tried: of them, put on the best view; more where all of them read as the other gender.
+        finalists: of them, made to read the right age, and put on one more view.
+        views: looks at the head that finalists are put on; the first ones are used.
+        corrections: of the age of the best of them, at most.
+        shape_weight: per face width that features move (less likeness), up to `enough_shape`:
+            what moves farther looks odd rather than different.
+        texture_weight: per unit of correlation of the marks.
+        age_weight: per square of the years that the face reads older or younger than it is to,
+            for the estimator itself errs by one or two.
+        group_weight: for reading as of another age group.
+        gender_weight: per unit of probability under `sure_gender`.
+        wrong_gender_weight: for reading as the other gender, or nearly.
+        strain_weight: per standard deviation that the shape would leave the natural.
+        near_weight: per unit of likeness to a taken face beyond `near`.
+        near: likeness that other people have by chance.
+        sure_gender: probability of the right gender that is good enough.
+        max_strain: beyond it a face looks squeezed: refused.
+        min_presence: share of the landmarker's confidence that must be left, else refused.
+    """
+
+    candidates: int = 8
+    tried: int = 4
+    finalists: int = 2
+    views: int = 2
+    corrections: int = 2
+    shape_weight: float = 4.0
+    enough_shape: float = 0.028
+    texture_weight: float = 0.3
+    age_weight: float = 0.012
+    group_weight: float = 0.15
+    gender_weight: float = 2.0
+    wrong_gender_weight: float = 0.5
+    strain_weight: float = 0.05
+    near_weight: float = 0.5
+    near: float = 0.5
+    sure_gender: float = 0.75
+    max_strain: float = 3.0
+    min_presence: float = 0.7
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.finalists <= self.tried <= self.candidates:
+            raise ValueError("finalists <= tried <= candidates, and at least one of each")
+        if self.views < 1:
+            raise ValueError("at least one view is needed")
+        if self.corrections < 0:
+            raise ValueError("corrections must not be negative")
+        if not 0 <= self.min_presence <= 1:
+            raise ValueError("min_presence must lie in 0..1")
