@@ -1,6 +1,6 @@
 """Re-identification, leak check, verdict, evaluation metrics. Judges what others made."""
 
-from fsp_ray.audit.leaks import Likeness, likeness
+from fsp_ray.audit.leaks import COMPARED_SHARE, Likeness, likeness
 from fsp_ray.audit.patches import Leak, Patch, Patching, patch
 from fsp_ray.audit.reidentify import (
     CAUTION_RATE,
@@ -15,6 +15,7 @@ from fsp_ray.audit.verdict import FINAL_VERDICTS, Findings, PersonAudit, Verdict
 
 __all__ = [
     "CAUTION_RATE",
+    "COMPARED_SHARE",
     "FALSE_ACCEPT_RATE",
     "FINAL_VERDICTS",
     "Auditor",

@@ -35,9 +35,11 @@ SAME_DETAIL: Final = 0.6
 FLAT_LEVELS: Final = 2.5
 """Standard deviation in grey levels under which a region shows nothing: faces have 12 and more."""
 
+COMPARED_SHARE: Final = 0.7
+"""Share of a box's sides that is compared, about its middle."""
+
 _SIDE_PX: Final = 24
 _PARTS: Final = 4  # along a side
-_INNER: Final = 0.7
 _MIN_SIDE_PX: Final = 4
 _FAR_PX: Final = 1e6
 
@@ -90,7 +92,7 @@ def likeness(before: U8, after: U8, xyxy: F32) -> Likeness:
 def _regions(before: U8, after: U8, box: F32) -> tuple[F32, F32] | None:
     height, width = before.shape[:2]
     corners = np.clip(box.astype(np.float64), -_FAR_PX, _FAR_PX).reshape(2, 2)
-    center, half = corners.mean(axis=0), (corners[1] - corners[0]) / 2 * _INNER
+    center, half = corners.mean(axis=0), (corners[1] - corners[0]) / 2 * COMPARED_SHARE
     left, top = np.maximum(np.floor(center - half), 0).astype(int)
     right, bottom = np.minimum(np.ceil(center + half), (width, height)).astype(int)
     if right - left < _MIN_SIDE_PX or bottom - top < _MIN_SIDE_PX:

@@ -102,7 +102,7 @@ def judge_video(
         audited = load_audited(planned, drawn.persons, staging, auditor, name)
         retried, covered = _verdicts(audited, before, settings, can_retry=choose_again is not None)
         if drawn.is_rehearsed:
-            now = _after_rehearsal(planned, audited, before, retried, covered)
+            now = _after_rehearsal(planned, audited, before, retried)
         else:
             now = _after_audit(planned, audited, before, retried, covered)
             if now.again and rounds - before.rehearsals >= settings.audit_retries + _LAST_RESORTS:
@@ -213,13 +213,12 @@ def _after_rehearsal(
     audited: AuditedVideo,
     before: Judgement,
     retried: Mapping[str, int],
-    covered: frozenset[str],
 ) -> Judgement:
     """Rehearse again only what another rehearsal can tell: how other faces do, once what else
-    shows near a patch. Whether covers and patches hold is for the audit to say.
+    shows near a patch. Whether a patch holds, and who gets the cover, is for the audit to say.
     """
-    patching = _patching(audited, before, covered | retried.keys())
-    now = _decided(before, retried, covered, patching)
+    patching = _patching(audited, before, retried.keys())
+    now = _decided(before, retried, frozenset(), patching)
     patched = () if before.rehearsals else patching.patches
     again = _shards_of(planned, audited, retried.keys(), patched)
     return replace(now, again=again, rehearsals=before.rehearsals + 1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fsp_ray.audit import Leak
 from fsp_ray.core.face_types import F32
-from fsp_ray.faces.geometry import moved_sizes
+from fsp_ray.faces.geometry import box_size, moved_sizes
 
 # A leak between two frames that hold was one all the same; a cover of one frame would only flicker.
 _HOLD_FRAMES: Final = 2
@@ -21,7 +21,8 @@ _MISSED_FRAMES: Final = 4
 _WAY_FRAMES: Final = 15
 _MOVE_A_FRAME: Final = 0.25
 _MAX_MOVE: Final = 1.5
-_FAR: Final = np.inf
+# Between two looks a face hardly comes that much nearer: another size is another face.
+_MAX_GROWTH: Final = 1.6
 
 
 class Sight(NamedTuple):
@@ -122,8 +123,14 @@ def _next_place(
         number = place + step * frames
         if not 0 <= number < len(timeline.pts) or not start <= timeline.pts[number] <= stop:
             break
-        boxes = found.get(timeline.pts[number], np.zeros((0, 4), np.float32))
-        moves = [moved_sizes(box, other) for other in boxes]
-        if min(moves, default=_FAR) <= min(_MOVE_A_FRAME * (frames + 1), _MAX_MOVE):
-            return number, boxes[int(np.argmin(moves))]
+        alike = [other for other in found.get(timeline.pts[number], ()) if _alike(box, other)]
+        nearest = min(alike, key=lambda other: moved_sizes(box, other), default=None)
+        reach = min(_MOVE_A_FRAME * (frames + 1), _MAX_MOVE)
+        if nearest is not None and moved_sizes(box, nearest) <= reach:
+            return number, nearest
     return place, box
+
+
+def _alike(box: F32, other: F32) -> bool:
+    first, second = box_size(np.stack([box, other])).tolist()
+    return max(first, second) <= _MAX_GROWTH * min(first, second)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.face_types import F32, U8, SourceFace, SyntheticFace, Track
+from fsp_ray.core.protocols import FaceSwapper
 from fsp_ray.faces import box_from_points
 from fsp_ray.lake import list_source
 from fsp_ray.stages.archive import save_faces, save_tracks
@@ -143,7 +144,7 @@ class Staged:
         with self.staging.writing(PLAN_NAME) as path:
             save_faces(path, faces, {"owners": dict(owners), "bridges": boxes})
 
-    def render(self, swapper: PaintSwapper, index: int = 0) -> RenderedShard:
+    def render(self, swapper: FaceSwapper, index: int = 0, *, rounds: int = 0) -> RenderedShard:
         """Render one shard."""
         return render_shard(
             self.planned.source.media,
@@ -152,6 +153,7 @@ class Staged:
             self.staging,
             settings=self.settings,
             swapper=swapper,
+            rounds=rounds,
         )
 
 

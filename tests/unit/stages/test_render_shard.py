@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from fsp_ray.audit import Patch
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.face_types import Track
-from fsp_ray.faces import SWAP, replacement_modes, smooth_track
+from fsp_ray.faces import SWAP, box_from_points, replacement_modes, smooth_track
+from fsp_ray.stages.audit_findings import Judgement, save_judgement
 from fsp_ray.stages.bridges import Bridge
 from fsp_ray.stages.results import RenderedShard, TrackCounts
 from fsp_ray.stages.staging import PLAN_NAME, segment_name, tracks_name
@@ -22,6 +24,7 @@ from tests.fakes.shards import (
     Staged,
     colour_of,
     inside,
+    mesh_at,
     meshed_track,
     pictures,
     stage_clip,
@@ -298,3 +301,43 @@ def test_a_swapper_that_breaks_leaves_no_segment(clip: Staged) -> None:
 def test_counts_that_do_not_add_up_are_refused() -> None:
     with pytest.raises(ValueError, match="neither swapped nor covered"):
         TrackCounts("t", "p", 0, 9, 10, 5, 4, 0, 0.9, 40.0)
+
+
+FACE, FAR = (60.0, 60.0, 50.0), (75.0, 20.0, 125.0, 75.0)
+
+
+def _patched(clip: Staged, patch: Patch) -> Pictures:
+    clip.tracks([meshed_track("t", clip.pts, FACE)])
+    clip.plan({"t": "p"})
+    save_judgement(clip.staging, 1, Judgement(patches=(patch,)))
+    return _after(clip, clip.render(PaintSwapper(), rounds=1))
+
+
+def _synthetic(after: Pictures) -> float:
+    """Return which share of the face is as it was painted."""
+    x1, y1, x2, y2 = inside(box_from_points(mesh_at(*FACE)[None])[0], after.shape[1:])
+    face = after[:, y1 + 3 : y2 - 3, x1 + 3 : x2 - 3]
+    return float((np.abs(face - colour_of("p")).max(axis=3) <= 12).mean())
+
+
+def test_a_patch_for_somebody_behind_does_not_hide_the_synthetic_face(clip: Staged) -> None:
+    after = _patched(clip, Patch(clip.pts[0], clip.pts[-1], FAR))
+    assert _synthetic(after) > 0.98
+
+
+def test_a_patch_for_the_face_itself_and_a_solid_one_hide_it(clip: Staged) -> None:
+    x1, y1, x2, y2 = (float(v) for v in box_from_points(mesh_at(*FACE)[None])[0])
+    assert _synthetic(_patched(clip, Patch(clip.pts[0], clip.pts[-1], (x1, y1, x2, y2)))) < 0.1
+    assert _synthetic(_patched(clip, Patch(clip.pts[0], clip.pts[-1], FAR, solid=True))) < 0.9
+
+
+def test_a_mesh_that_is_refused_is_covered_whole_whoever_stands_before_it(clip: Staged) -> None:
+    """Who is in front is said by the meshes, and this one's can't be believed."""
+    near = meshed_track("near", clip.pts, (130, 60, 90))
+    far = meshed_track("far", clip.pts, (80, 60, 30))
+    clip.tracks([near, far])
+    clip.plan({"near": "p", "far": "q"})
+    before = pictures(Path(clip.planned.source.uri))
+    after = _after(clip, clip.render(PaintSwapper(refuses=lambda: True)))
+    assert min(_changes(clip, before, after, far)) >= DRAWN
+    assert min(_changes(clip, before, after, near)) >= DRAWN
