@@ -1,4 +1,4 @@
-"""The landmarker: MediaPipe's 468-point mesh."""
+"""The landmarker: MediaPipe's 468-point mesh, its lids read anew."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fsp_ray.core.checks import check_array
 from fsp_ray.core.face_types import F32, NUM_POINTS, U8, FaceRois, Landmarks
 from fsp_ray.faces.geometry import apply_affine, invert_affine, roi_matrices
 from fsp_ray.models.chips import cut_chips, to_nchw
+from fsp_ray.models.eyelids import LidReader
 from fsp_ray.models.session import Session
 
 _INPUT_PX: Final = 192
@@ -21,10 +22,14 @@ class MeshLandmarker:
 
     The net reads an upright face in a 192 px square (Kartynnik et al., "Real-time facial surface
     geometry from monocular video on mobile GPUs", 2019).
+
+    Args:
+        session: the mesh net.
+        lids: moves the lids of what was fitted; without it they hardly follow a blink.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, lids: LidReader | None = None) -> None:
+        self._session, self._lids = session, lids
 
     def landmarks(self, rgb: U8, rois: FaceRois) -> Landmarks:
         """Fit one mesh a ROI, in one frame u8[H, W, 3]."""
@@ -48,6 +53,8 @@ class MeshLandmarker:
         points = np.empty_like(in_crop)
         points[:, :, :2] = apply_affine(invert_affine(matrices), in_crop[:, :, :2])
         points[:, :, 2] = in_crop[:, :, 2] * (rois.size_px / np.float32(_INPUT_PX))[:, None]
+        if self._lids is not None:
+            points = self._lids.refine(rgb, points)
         return Landmarks(points, _sigmoid(outputs["presence_logit"][:, 0]))
 
 

@@ -17,6 +17,7 @@ from fsp_ray.models.attribute_head import AttributeHead
 from fsp_ray.models.centerface import CenterFace
 from fsp_ray.models.detection import DetectionPass, Finder, UnionDetector
 from fsp_ray.models.dlib_resnet import DlibEmbedder
+from fsp_ray.models.eyelids import LidReader
 from fsp_ray.models.install import load_model
 from fsp_ray.models.manifest import Pack, show_pack
 from fsp_ray.models.mesh import MeshLandmarker
@@ -92,8 +93,8 @@ class OpenModels:
 
     @property
     def landmarker(self) -> FaceLandmarker:
-        """MediaPipe's mesh."""
-        return self._once("landmarker", lambda: MeshLandmarker(self._session("mesh")))
+        """MediaPipe's mesh, with lids as its iris net sees them."""
+        return self._once("landmarker", self._make_landmarker)
 
     @property
     def matcher(self) -> FaceEmbedder:
@@ -129,6 +130,9 @@ class OpenModels:
     def second_attributes(self) -> AttributeEstimator:
         """The age and the gender net alone: a second opinion on what the attributes say."""
         return self._once("second_attributes", lambda: BareEstimator(self.attribute_features))
+
+    def _make_landmarker(self) -> FaceLandmarker:
+        return MeshLandmarker(self._session("mesh"), LidReader(self._session("iris")))
 
     def _make_detector(self) -> FaceDetector:
         return _at_scales(self._yunet(), _DETECTOR_LONG_SIDES_PX)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -14,7 +14,7 @@ from fsp_ray.core.face_types import F32, U8, SourceFace, SyntheticFace
 from fsp_ray.faces.geometry import F64
 from fsp_ray.swap.gaze import EYES, IRIS_RADIUS, EyeFrame, Look, eye_frame, look_at
 from fsp_ray.swap.layout import own_number
-from fsp_ray.swap.lids import draw_lid
+from fsp_ray.swap.lids import FOLDS, draw_lid, unfolded
 from fsp_ray.swap.raster import Window
 from fsp_ray.synthesis.texture import brow_score, decode_ratio, skin_tone
 
@@ -34,16 +34,9 @@ _COMMON_LIGHT: Final = np.array([0.06, 0.26, 0.2, 0.14, 0.2, 0.14])
 _DARK_BROWS, _LIGHT_BROWS = -0.75, -0.35
 _DARK_SKIN, _LIGHT_SKIN = 0.3, 0.5
 # Lids nearer than this, in eye widths, show no eye; from the second on, all of it.
-_SHUT, _OPEN = 0.07, 0.15
-# Where in the opening darkness lies when the lids are open, at first, at most, and when shut.
-_DROOP_OPEN: Final = (0.36, 0.58)
-_DROOP_SHUT: Final = 0.77
-_NO_IRIS: Final = 0.055
-_DROOP_RATES: Final = (0.05, 0.01)
-# The same of how much the iris stands out: as a share of what it mostly does, all but shut lids
-# and open ones. In the middle of a blink this tells more than the droop: no dark is left.
-_FADED: Final = (0.48, 0.7)
-_CONTRAST_RATES: Final = (0.02, 0.25)
+_SHUT, _OPEN = 0.03, 0.08
+# Lids shut by more are no longer looked between.
+_FALLING: Final = 0.15
 # Eyes smaller than this are a few pixels of the source's, softened; larger ones are drawn.
 _SMALL_PX, _CLEAR_PX = 6.0, 14.0
 # The white of an eye against the skin's light: in the lids' shade less of it, and never a lamp.
@@ -63,6 +56,11 @@ _DARKEST: Final = 1.9
 _PUPIL: Final = 0.4
 _LIMBUS: Final = 0.16
 _MARGIN_PX: Final = 2
+_CLOUDING: Final = 0.1
+# In eye widths: how far over the upper rim the eye is drawn, under the lashes; and the gap from
+# which on it is: towards the corners the lids lie on one another.
+_OVER_RIM: Final = 0.03
+_SLIT: Final = 0.035
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +83,6 @@ class EyePainter:
         self._radius = IRIS_RADIUS * float(rng.uniform(*_DRAWN_RADIUS))
         self._fibres = rng.uniform(-1, 1, (4, 2))
         self._seen: list[_Seen | None] = [None, None]
-        self._level: F64 | None = None
-        self._usual_contrast: float | None = None
 
     def paint(
         self,
@@ -97,6 +93,7 @@ class EyePainter:
         drawn: F32,
         light: F64,
         blur_px: float,
+        closed: float,
     ) -> None:
         """Draw both eyes over the window, in place.
 
@@ -107,66 +104,43 @@ class EyePainter:
             read, drawn: f32[>=468, 3], the mesh as it lies in the frame, and where it goes.
             light: f64[2, 3], the skin's light about both eyes, grey levels.
             blur_px: how soft the video is.
+            closed: how far the lids are drawn to, 0..1, against how they were read.
         """
         frames = [eye_frame(read, rims) for rims in EYES]
         looks = [
             look_at(rgb, frame) if frame and frame.opening > _SHUT else None for frame in frames
         ]
-        lids = self._lids(looks, _clarity(frames))
-        self._follow(looks, lids, light)
-        for index, (seen, rims, source) in enumerate(zip(self._seen, EYES, frames, strict=True)):
+        self._follow(frames, looks, closed < _FALLING, light)
+        for seen, rims, fold in zip(self._seen, EYES, FOLDS, strict=True):
             target = eye_frame(drawn, rims)
-            if seen is None or source is None or target is None:
+            if seen is None or target is None:
                 continue
-            share = np.clip((source.opening - _SHUT) / (_OPEN - _SHUT), 0, 1)
-            share *= _clarity([target])
-            fallen = _lowered(target, float(lids[index]))
-            if share > 0 and lids[index] < 1:
-                part_shut = float(np.clip(4 * (1 - lids[index]), 0, 1))
-                draw_lid(picture, window, target, fallen, part_shut * float(share))
-            share *= np.clip(4 * lids[index], 0, 1)
+            clear = _clarity([target])
+            if clear * unfolded(closed) > 0:
+                above = target.inside(drawn[list(fold)])
+                draw_lid(picture, window, target, above, clear * unfolded(closed))
+            share = clear * _openness(target)
             if share > 0:
-                looking = replace(seen, place=_within(fallen, seen.place))
-                self._paint_one(picture, window, fallen, looking, float(share), blur_px)
+                self._paint_one(picture, window, target, seen, share, blur_px)
 
-    def _lids(self, looks: list[Look | None], clarity: float) -> F64:
-        """Return how far each eye is open, f64[2] in 0..1, against how it mostly is."""
-        droop = np.array([look.droop if look else _DROOP_SHUT for look in looks])
-        before = droop if self._level is None else self._level
-        rate = np.where(droop < before, *_DROOP_RATES)
-        self._level = np.clip(before + rate * (droop - before), *_DROOP_OPEN)
-        lids = (_DROOP_SHUT - droop) / (_DROOP_SHUT - self._level)
-        # Both lids fall together; a wink is rarer than a wrong measure.
-        seen = [look is not None for look in looks]
-        if not any(seen):
-            return np.zeros(2)
-        drooping = float(np.clip((lids[seen].mean() - 0.25) / 0.5, 0, 1))
-        contrast = float(np.mean([look.contrast for look in looks if look]))
-        # In a handful of pixels a glance away looks no different.
-        standing_out = 1 - clarity * (1 - self._standing_out(contrast))
-        return np.full(2, min(drooping, standing_out))
-
-    def _standing_out(self, contrast: float) -> float:
-        """Return 1 where the iris stands out as it mostly does, 0 where none is to be seen."""
-        usual = contrast if self._usual_contrast is None else self._usual_contrast
-        rise = contrast - usual
-        self._usual_contrast = usual + _CONTRAST_RATES[rise > 0] * rise
-        faded = (contrast / max(self._usual_contrast, 1e-3) - _FADED[0]) / (_FADED[1] - _FADED[0])
-        # No iris at all: lids shut from the first frame on.
-        return float(np.clip(min(faded, (contrast - _NO_IRIS) / _NO_IRIS), 0, 1))
-
-    def _follow(self, looks: list[Look | None], lids: F64, light: F64) -> None:
+    def _follow(
+        self,
+        frames: Sequence[EyeFrame | None],
+        looks: Sequence[Look | None],
+        wide: bool,
+        light: F64,
+    ) -> None:
         """Take what both eyes show into account; they look the same way."""
         sure = np.array([look.sure if look else 0.0 for look in looks]) + 1e-6
         places = [look.place if look else np.zeros(2) for look in looks]
         # Where nothing is sure, straight on.
         both = (sure[:, None] * np.stack(places)).sum(axis=0) / (sure.sum() + 0.1)
-        for index, look in enumerate(looks):
-            if look is None:
+        for index, (frame, look) in enumerate(zip(frames, looks, strict=True)):
+            if frame is None or look is None:
                 continue
             apart = float(np.abs(look.place - both).max())
             trust = 0.5 * look.sure * float(np.clip(2 - apart / _SQUINT, 0, 1))
-            place = trust * look.place + (1 - trust) * both
+            place = _within(frame, trust * look.place + (1 - trust) * both)
             white = _plausible_white(look.white, light[index])
             before = self._seen[index]
             if before is None:
@@ -176,12 +150,12 @@ class EyePainter:
                 continue
             leap = float(np.hypot(*(place - before.place))) / _LEAP
             rate = min(1.0, max(_GAZE_RATE, leap)) * float(np.clip(3 * sure.max(), 0, 1))
-            rate *= float(lids[index] > 0.7)  # lashes of a falling lid are no iris
-            slow = _COLOUR_RATE * float(lids[index] > 0.7)  # nor is its skin a white
+            rate *= wide  # lashes of a falling lid are no iris
+            slow = wide * _COLOUR_RATE  # nor is its skin a white
             self._seen[index] = _Seen(
                 before.place + rate * (place - before.place),
                 before.white + slow * (white - before.white),
-                before.contrast + slow * (look.contrast - before.contrast),
+                before.contrast + slow * _risen(look.contrast - before.contrast),
                 before.glint + slow * (look.glint - before.glint),
                 before.glint_strength + slow * (look.glint_strength - before.glint_strength),
             )
@@ -202,8 +176,9 @@ class EyePainter:
         above = np.interp(a, eye.lower[:, 0], eye.lower[:, 1]) - b
         soft = max(1.0, blur_px)
         down_px = float(np.hypot(*eye.axes[:, 1]))
-        cover = np.clip(np.minimum(below, above) * down_px / soft + 0.5, 0, 1)
-        cover *= (np.abs(a) < 0.5) * share
+        # A little over the upper rim, where the texture lets the source's own lid through.
+        cover = np.clip(np.minimum(below + _OVER_RIM, above) * down_px / soft + 0.5, 0, 1)
+        cover *= np.clip((below + above - _SLIT) / _SLIT, 0, 1) * (np.abs(a) < 0.5) * share
         ball = self._ball(a, b, below, above, seen, 1 / eye.width_px)
         if blur_px > 0.4:
             ball = cv2.GaussianBlur(ball, (0, 0), blur_px)
@@ -284,6 +259,11 @@ def _plausible_white(white: F64, light: F64) -> F64:
     return _UNSHADED * (_WHITE_COLOUR * white + (1 - _WHITE_COLOUR) * bound)
 
 
+def _risen(change: float) -> float:
+    """Return a change of contrast: clear eyes stay clear when a lamp glances off them."""
+    return change if change > 0 else _CLOUDING * change
+
+
 def _clarity(eyes: Sequence[EyeFrame | None]) -> float:
     """Return how much can be seen of eyes of their size, 0..1."""
     width_px = max((eye.width_px for eye in eyes if eye), default=0.0)
@@ -299,12 +279,9 @@ def _within(eye: EyeFrame, place: F64) -> F64:
     return np.array([place[0], np.clip(place[1], middle - slack, middle + slack)])
 
 
-def _lowered(eye: EyeFrame, lids: float) -> EyeFrame:
-    """Return the eye with its upper lid fallen so that `lids` of the opening is left."""
-    heights = np.interp(eye.upper[:, 0], eye.lower[:, 0], eye.lower[:, 1])
-    upper = eye.upper.copy()
-    upper[:, 1] = heights + lids * (upper[:, 1] - heights)
-    return EyeFrame(eye.middle, eye.axes, upper, eye.lower)
+def _openness(eye: EyeFrame) -> float:
+    """Return how much of an eye there is to see between its lids, 0..1."""
+    return float(np.clip((eye.opening - _SHUT) / (_OPEN - _SHUT), 0, 1))
 
 
 def _lid_shade(below: F64, above: F64) -> F64:

@@ -65,6 +65,10 @@ class EyeFrame:
         """How far the lids are apart, in eye widths."""
         return float((self.lower[3:6, 1] - self.upper[3:6, 1]).mean())
 
+    def inside(self, points: F32) -> F64:
+        """Return points of the frame, [N, 2 or more], in the eye's coordinates, f64[N, 2]."""
+        return (points[:, :2] - self.middle) @ np.linalg.inv(self.axes).T
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

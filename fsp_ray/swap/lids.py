@@ -1,77 +1,170 @@
-"""Lids that fall: skin like that above the eye, drawn over its opening."""
+"""Lids that fall: how far they are to, and the skin that is drawn over what the open eye showed."""
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
+import cv2
 import numpy as np
 
-from fsp_ray.core.face_types import U8
+from fsp_ray.core.face_types import F32, NUM_POINTS, U8, SourceFace
 from fsp_ray.faces.geometry import F64
-from fsp_ray.swap.gaze import EyeFrame
+from fsp_ray.swap.gaze import EYES, EyeFrame, eye_frame
 from fsp_ray.swap.raster import Window
+from fsp_ray.synthesis.topology import load_topology
 
-# In eye widths: where above the rim the lid's skin is read, how far over the rim it is drawn, how
-# soft its edge is, and how wide the line of lashes.
-_SKIN_BAND: Final = (0.15, 0.09)
-_OVER: Final = 0.055
-_SOFT: Final = 0.07
+# The fold above each eye, points of the mesh from left to right like its rims.
+FOLDS: Final = (
+    (130, 247, 30, 29, 27, 28, 56, 190, 243),
+    (463, 414, 286, 258, 257, 259, 260, 467, 359),
+)
+# Of how far the eye is mostly open: what reads as shut, and from where on it is as open as read.
+# A blink takes four frames, of which film blurs two: read, its eye hardly ever shuts.
+_SHUT, _AS_READ = 0.45, 0.9
+_RISE, _FALL = 0.2, 0.01
+_LEAST_OPENING: Final = 0.12
+# Points this far above the rim, face widths, follow the lid by about half.
+_REACH: Final = 0.018
+# Lids that are shut by so much show the skin that the open eye folds away, from little to all.
+_UNFOLDED: Final = (0.08, 0.4)
+# In eye widths: how far over the fold and under the lower rim the lid's ends take their colours,
+# how soft its edges are, and how wide the line of lashes.
+_OVER: Final = 0.14
+_DARKEST: Final = 0.85
+_CHEEK: Final = 0.16
+_SOFT: Final = 0.14
+_UNDER: Final = 0.08
 _LASHES: Final = 0.03
-_LASH_SHADE: Final = 0.35
-_RIM: Final = 0.03
-_MIDDLE: Final = 0.35
-# Share of the flat tone: the source's own lid shows the line where an open eye had its rim.
-_FLAT: Final = 0.7
-# Of the skin under the eye: make-up and brows above it are no lid.
-_DARKEST: Final = 0.82
-_GAIN: Final = (0.6, 1.7)
-_REACH: Final = 0.2
+_LASH_SHADE: Final = 0.45
+_COLUMNS: Final = np.linspace(-0.46, 0.46, 11)
+_SHAPE_PX: Final = 200
 
 
-def draw_lid(picture: U8, window: Window, eye: EyeFrame, fallen: EyeFrame, amount: float) -> None:
-    """Draw a lid from the rim of the open eye down to where it has fallen, in place.
+class Lids:
+    """Follows how far both eyes of one track are shut."""
+
+    def __init__(self, source: SourceFace) -> None:
+        opening = _opening(source.shape * np.float32(_SHAPE_PX))
+        self._level = max(opening or 0.0, _LEAST_OPENING)
+
+    def follow(self, points: F32) -> float:
+        """Return how far the lids are shut, 0 as read (open) to 1, by one mesh f32[468, 3].
+
+        Both fall together: a wink is rarer than a wrong measure.
+        """
+        opening = _opening(points)
+        if opening is None:
+            return 0.0
+        if opening > _SHUT * self._level:
+            rate = _RISE if opening > self._level else _FALL
+            self._level = max(self._level + rate * (opening - self._level), _LEAST_OPENING)
+        share = opening / self._level
+        wanted = _AS_READ * (share - _SHUT) / (_AS_READ - _SHUT)
+        return float(np.clip(1 - wanted / max(share, _SHUT), 0, 1))
+
+
+def unfolded(closed: float) -> float:
+    """Return how much of the lid's skin is seen when it is shut by so much, both 0..1."""
+    return float(np.clip((closed - _UNFOLDED[0]) / (_UNFOLDED[1] - _UNFOLDED[0]), 0, 1))
+
+
+def lowered(points: F32, closed: float) -> F32:
+    """Return how the points about both eyes move to shut the lids so far, f32[468, 3].
+
+    Args:
+        points: f32[468, 3], the source's mesh, pixels.
+        closed: 0 leaves the opening as it is read, 1 closes it.
+    """
+    if closed <= 0:
+        return np.zeros((NUM_POINTS, 3), np.float32)
+    gaps = np.concatenate([points[list(lower)] - points[list(upper)] for upper, lower in EYES])
+    return np.asarray(np.float32(closed) * (_following() @ gaps), np.float32)
+
+
+@functools.cache
+def _following() -> F32:
+    """Return f32[468, 18], how much each point goes with each pair of the rims.
+
+    The upper rim goes whole, the skin over it less the farther it is.
+    """
+    shape = load_topology().mean_shape.astype(np.float64)
+    uppers = [point for upper, _ in EYES for point in upper]
+    away = np.linalg.norm(shape[:, None] - shape[uppers], axis=2)
+    nearest = np.exp(-((away - away.min(axis=1, keepdims=True)) / 0.01))
+    nearest /= nearest.sum(axis=1, keepdims=True)
+    above = shape[:, 1] < (nearest @ shape[uppers])[:, 1]
+    share = above * np.exp(-((away.min(axis=1) / _REACH) ** 2))
+    share[[point for _, lower in EYES for point in lower]] = 0
+    following = nearest * share[:, None]
+    following[uppers] = np.eye(len(uppers))
+    return np.asarray(following, np.float32)
+
+
+def _opening(points: F32) -> float | None:
+    """Return how far the eyes are open in eye widths, the one seen larger counting more."""
+    frames = [frame for rims in EYES if (frame := eye_frame(points, rims))]
+    if not frames:
+        return None
+    weights = [frame.width_px for frame in frames]
+    return float(np.average([frame.opening for frame in frames], weights=weights))
+
+
+def draw_lid(picture: U8, window: Window, eye: EyeFrame, fold: F64, amount: float) -> None:
+    """Draw the skin of a fallen lid from its fold down to its rim, and its lashes, in place.
+
+    What the texture has there was folded away, or was the dark rim of an open eye. Drawn is
+    what runs from the colours at the fold to those of the cheek.
 
     Args:
         picture: u8[h, w, 3], the window of the frame that the face is drawn into.
         window: of the frame.
-        eye: the drawn eye as the mesh has it.
-        fallen: the same eye with its upper lid where it is now.
+        eye: the drawn eye, its upper lid where it is now.
+        fold: f64[9, 2], the fold above it in the eye's a, b.
         amount: how much of it is drawn, 0..1.
     """
-    grid = _grid(eye, window, picture.shape)
+    grid = _grid(eye, fold, window, picture.shape)
     if grid is None:
         return
     part, a, b = grid
-    view = picture[part]
-    upper, edge, lower = (
-        np.interp(a, rim[:, 0], rim[:, 1]) for rim in (eye.upper, fallen.upper, eye.lower)
+    top, edge, low = (np.interp(a, line[:, 0], line[:, 1]) for line in (fold, eye.upper, eye.lower))
+    ends = _ends(picture, window, eye, fold)
+    above, beneath = (
+        np.stack([np.interp(a, _COLUMNS, end[:, channel]) for channel in range(3)], axis=-1)
+        for end in ends
     )
-    middle = np.abs(a) < _MIDDLE
-    skin = middle & (b > upper - _SKIN_BAND[0]) & (b < upper - _SKIN_BAND[1])
-    cheek = middle & (b > lower + _SKIN_BAND[1]) & (b < lower + _SKIN_BAND[0])
-    inside = middle & (b > upper + _RIM) & (b < np.minimum(edge, lower - _RIM))
-    if min(skin.sum(), cheek.sum(), inside.sum()) < 4:
-        return
-    pixels = view.astype(np.float64)
-    tone = np.maximum(np.median(pixels[skin], axis=0), _DARKEST * np.median(pixels[cheek], axis=0))
-    gain = np.clip(tone / np.maximum(np.median(pixels[inside], axis=0), 1), *_GAIN)
-    lid = _FLAT * tone + (1 - _FLAT) * gain * pixels
-    lash = _LASH_SHADE * np.exp(-(((b - edge) / _LASHES) ** 2))
-    lid *= (1 - lash)[:, :, None]
-    alpha = _step((b - upper + _OVER) / _SOFT) * _step((edge + _LASHES - b) / _SOFT)
-    alpha *= _step((0.5 - np.abs(a)) / 0.1) * amount
-    view[:] = np.round(pixels + alpha[:, :, None] * (np.clip(lid, 0, 255) - pixels))
+    # A shadow in the socket stays there: lids are lit like cheeks.
+    above = np.maximum(above, _DARKEST * beneath)
+    top = top - _OVER
+    down = np.clip((b - top) / np.maximum(low + _CHEEK - top, 1e-3), 0, 1)[:, :, None]
+    lid = above + down * (beneath - above)
+    lid *= (1 - _LASH_SHADE * np.exp(-(((b - edge) / _LASHES) ** 2)))[:, :, None]
+    alpha = np.clip((b - top) / _SOFT, 0, 1) * np.clip((edge + _UNDER - b) / _UNDER, 0, 1)
+    alpha *= np.clip((0.66 - np.abs(a)) / 0.16, 0, 1) * amount
+    view = picture[part]
+    view[:] = np.round(view + alpha[:, :, None] * (np.clip(lid, 0, 255) - view))
 
 
-def _step(value: F64) -> F64:
-    return np.clip(value + 0.5, 0, 1)
+def _ends(picture: U8, window: Window, eye: EyeFrame, fold: F64) -> tuple[F64, F64]:
+    """Return the colours at the fold and under the lower rim, f64[11, 3] each, calmed."""
+    lines = [(fold, -_OVER), (eye.lower, _CHEEK)]
+    colours: list[F64] = []
+    for line, under in lines:
+        row = np.interp(_COLUMNS, line[:, 0], line[:, 1]) + under
+        places = np.stack([_COLUMNS, row], axis=1) @ eye.axes.T + eye.middle
+        x, y = (places - (window.left + 0.5, window.top + 0.5)).astype(np.float32).T
+        seen = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen = np.asarray(seen, np.float64).reshape(-1, 3)
+        calm = cv2.blur(seen, (1, 5), borderType=cv2.BORDER_REPLICATE)
+        colours.append(np.asarray(calm, np.float64))
+    return colours[0], colours[1]
 
 
 def _grid(
-    eye: EyeFrame, window: Window, shape: tuple[int, ...]
+    eye: EyeFrame, fold: F64, window: Window, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], F64, F64] | None:
     """Return the part of the window about an eye, and the eye's coordinates a, b there."""
-    rims = np.concatenate([eye.upper - np.array([0, _REACH]), eye.lower + np.array([0, _REACH])])
+    rims = np.concatenate([fold - np.array([0, _OVER]), eye.lower + np.array([0, _UNDER])])
     rims = rims @ eye.axes.T + eye.middle - (window.left, window.top)
     left, top = np.clip(np.floor(rims.min(axis=0)).astype(int), 0, (shape[1], shape[0]))
     right, bottom = np.clip(np.ceil(rims.max(axis=0)).astype(int), 0, (shape[1], shape[0]))

@@ -27,11 +27,13 @@ from fsp_ray.synthesis.topology import (
 )
 
 _SMOOTHING_PASSES: Final = 3
-# Rims that must move as one, or the swap would open eyes and mouths, or shut them.
-_PAIRED_RIMS: Final = (
-    (LEFT_EYE_UPPER, LEFT_EYE_LOWER),
-    (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
-    (INNER_LIP_UPPER, INNER_LIP_LOWER),
+# An eye goes where its corners go, whole: rims that moved by themselves would open it or shut it,
+# or leave the iris behind. The folds about it move with it.
+_LEFT_FOLDS: Final = (25, 110, 24, 23, 22, 26, 112, 247, 30, 29, 27, 28, 56, 190)
+_RIGHT_FOLDS: Final = (255, 339, 254, 253, 252, 256, 341, 467, 260, 259, 257, 258, 286, 414)
+_EYES: Final = (
+    (*LEFT_EYE_UPPER, *LEFT_EYE_LOWER, *_LEFT_FOLDS),
+    (*RIGHT_EYE_UPPER, *RIGHT_EYE_LOWER, *_RIGHT_FOLDS),
 )
 _MOUTH_CORNERS: Final = (61, 291)
 _UPPER_LIP: Final = (*OUTER_LIP_UPPER[1:-1], *INNER_LIP_UPPER[1:-1])
@@ -167,12 +169,25 @@ def _jaw_drop(shape: F64) -> F64:
 
 
 def _pair_rims(shift: F64) -> F64:
+    """Return a shift that moves each eye whole, and both inner lips by as much as each other."""
     paired = shift.copy()
-    for upper, lower in _PAIRED_RIMS:
-        mean = (shift[list(upper)] + shift[list(lower)]) / 2
-        paired[list(upper)] = mean
-        paired[list(lower)] = mean
+    for eye in _EYES:
+        across = _across(eye)
+        paired[list(eye)] = (1 - across) * shift[eye[0]] + across * shift[eye[8]]
+    upper, lower = list(INNER_LIP_UPPER), list(INNER_LIP_LOWER)
+    paired[upper] = paired[lower] = (shift[upper] + shift[lower]) / 2
     return paired
+
+
+@functools.cache
+def _across(eye: tuple[int, ...]) -> F64:
+    """Return how far from its first corner to its second each point of an eye lies, f64[N, 1].
+
+    Points of both rims that face each other lie as far.
+    """
+    x = load_topology().mean_shape[list(eye), 0].astype(np.float64)
+    x[:9] = x[9:18] = (x[:9] + x[9:18]) / 2
+    return np.clip((x - x[0]) / (x[8] - x[0]), 0, 1)[:, None]
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace,
 from fsp_ray.core.protocols import SwapSession
 from fsp_ray.swap.eyes import EyePainter
 from fsp_ray.swap.layers import Layers, draw_layers
+from fsp_ray.swap.lids import Lids, lowered
 from fsp_ray.swap.light import TextureLight
 from fsp_ray.swap.masks import opacity
 from fsp_ray.swap.mouth import parted
@@ -55,7 +56,7 @@ class MeshSwapSession:
         self._source_shape = source.shape
         self._displacement = displacement(source, face, settings)
         self._light = TextureLight(face, source, settings)
-        self._eyes = EyePainter(face, source)
+        self._eyes, self._lids = EyePainter(face, source), Lids(source)
         self._opacity = _opacities(settings.feather)
 
     def apply(self, rgb: U8, points: F32) -> None:
@@ -71,7 +72,8 @@ class MeshSwapSession:
         check_mesh(rgb, points)
         pose = fit_pose(self._source_shape, points)
         read = with_rings(points)
-        drawn = self._moved(read, points, pose)
+        closed = self._lids.follow(points)
+        drawn = self._moved(read, points, pose, closed)
         width = float(np.ptp(points[:, 0]))
         side = next((side for side in _SIDES_PX if width < side / 2), TEXTURE_PX)
         layers = draw_layers(read, drawn, rgb.shape)
@@ -79,11 +81,14 @@ class MeshSwapSession:
         picture = _warp(rgb, layers)
         self._blend(picture, layers, drawn, texture)
         at_eyes, blur_px = self._light.about_eyes(), self._light.blur_px(width)
-        self._eyes.paint(picture, layers.window, rgb, read, drawn, at_eyes, blur_px)
+        self._eyes.paint(picture, layers.window, rgb, read, drawn, at_eyes, blur_px, closed)
         _paste(rgb, picture, layers.window, drawn)
 
-    def _moved(self, vertices: F32, points: F32, pose: npt.NDArray[np.float64]) -> F32:
-        shift = (self._displacement @ pose.T).astype(np.float32) + parted(points)
+    def _moved(
+        self, vertices: F32, points: F32, pose: npt.NDArray[np.float64], closed: float
+    ) -> F32:
+        shift = (self._displacement @ pose.T).astype(np.float32)
+        shift += parted(points) + lowered(points, closed)
         oval = shift[list(FACE_OVAL)] * np.float32(_INNER_RING_SHARE)
         moved = vertices + np.concatenate([shift, oval, np.zeros_like(oval)])
         return np.asarray(moved, np.float32)

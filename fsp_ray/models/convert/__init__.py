@@ -8,7 +8,7 @@ from typing import Final
 
 from fsp_ray.models.convert.centerface import convert_centerface
 from fsp_ray.models.convert.dlib_resnet import convert_dlib_resnet
-from fsp_ray.models.convert.mesh import convert_mesh
+from fsp_ray.models.convert.mesh import convert_iris, convert_mesh
 from fsp_ray.models.convert.sface import convert_sface
 from fsp_ray.models.convert.yunet import convert_yunet
 
@@ -30,6 +30,7 @@ CONVERTERS: Final[dict[str, Converter]] = {
     "as_is": Converter(1, as_is),
     "centerface": Converter(1, convert_centerface),
     "dlib_resnet": Converter(1, convert_dlib_resnet),
+    "iris": Converter(1, convert_iris),
     "mesh": Converter(1, convert_mesh),
     "sface": Converter(2, convert_sface),
     "yunet": Converter(1, convert_yunet),

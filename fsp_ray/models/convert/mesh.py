@@ -1,8 +1,8 @@
-"""MediaPipe's face mesh: TFLite (NHWC) to ONNX (NCHW), any batch."""
+"""MediaPipe's face mesh and iris nets: TFLite (NHWC) to ONNX (NCHW), any batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -16,8 +16,12 @@ from fsp_ray.models.convert.prelu import prelu_nodes
 from fsp_ray.models.convert.tflite_reader import Layer, Tensor, TfliteGraph
 
 INPUT_PX: Final = 192
+EYE_PX: Final = 64
+Outputs = Mapping[str, tuple[str, int]]
 # The layers that end in the mesh and in the presence logit, and what we call their outputs.
-_OUTPUTS: Final = {"conv2d_20": ("points", 1404), "conv2d_30": ("presence_logit", 1)}
+_MESH: Final[Outputs] = {"conv2d_20": ("points", 1404), "conv2d_30": ("presence_logit", 1)}
+# The net's other branch finds the iris; it is left out.
+_EYE: Final[Outputs] = {"conv_eyes_contours_and_brows": ("contour", 213)}
 
 
 def convert_mesh(source: bytes) -> bytes:
@@ -26,16 +30,32 @@ def convert_mesh(source: bytes) -> bytes:
     Raises:
         ValueError: the file holds a layer that this converter does not know.
     """
-    writer = _Writer()
+    return _converted(source, "face_mesh", ["faces", 3, INPUT_PX, INPUT_PX], _MESH)
+
+
+def convert_iris(source: bytes) -> bytes:
+    """Return the net that reads lids: `input_1` [N,3,64,64] to `contour` [N,213].
+
+    Raises:
+        ValueError: the file holds a layer that this converter does not know.
+    """
+    return _converted(source, "eyes", ["eyes", 3, EYE_PX, EYE_PX], _EYE)
+
+
+def _converted(source: bytes, name: str, shape: list[int | str | None], outputs: Outputs) -> bytes:
+    writer = _Writer(outputs)
     for layer in TfliteGraph(source).layers():
-        writer.add(layer)
-    return writer.finish()
+        # Only outputs are reshaped, and only to be flat.
+        if layer.kind != "RESHAPE":
+            writer.add(layer)
+    return writer.finish(name, shape)
 
 
 class _Writer:
     """Collects ONNX nodes and constants, one TFLite layer after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: Outputs) -> None:
+        self._outputs = outputs
         self._nodes: list[onnx.NodeProto] = []
         self._arrays: dict[str, npt.NDArray[np.generic]] = {}
         self._emitters: dict[str, Callable[[Layer], None]] = {
@@ -54,16 +74,16 @@ class _Writer:
             _require_no_activation(layer)
         self._emitters[layer.kind](layer)
 
-    def finish(self) -> bytes:
-        for name, (output, _) in _OUTPUTS.items():
-            self._node("Flatten", [name], output)
-        graph = onnx.GraphProto(name="face_mesh")
+    def finish(self, name: str, shape: list[int | str | None]) -> bytes:
+        for layer, (output, _) in self._outputs.items():
+            self._node("Flatten", [layer], output)
+        graph = onnx.GraphProto(name=name)
         graph.node.extend(self._nodes)
         set_constants(graph, self._arrays)
         set_interface(
             graph,
-            {"input_1": ["faces", 3, INPUT_PX, INPUT_PX]},
-            {output: ["faces", length] for output, length in _OUTPUTS.values()},
+            {"input_1": shape},
+            {output: [shape[0], length] for output, length in self._outputs.values()},
         )
         return finish(graph)
 

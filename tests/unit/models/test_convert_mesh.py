@@ -1,4 +1,4 @@
-"""The converted mesh net against a TFLite interpreter in numpy, written from TFLite's rules."""
+"""The converted mesh and iris nets against a TFLite interpreter in numpy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pad_same(x, size, strides, fill):
 
 
 def interpret(data: bytes, image):
-    """Run the graph on one image [192, 192, 3]; return all values by tensor name."""
+    """Run the graph on one image [H, W, 3]; return all values by tensor name."""
     values = {"input_1": image.astype(np.float64)}
     for layer in TfliteGraph(data).layers():
         x = values[layer.inputs[0].name]
@@ -47,6 +47,8 @@ def interpret(data: bytes, image):
             y = np.where(x > 0, x, x * operands[0])
         elif layer.kind == "ADD":
             y = x + values[layer.inputs[1].name]
+        elif layer.kind == "RESHAPE":
+            y = x.reshape(layer.outputs[0].shape[1:])
         else:
             assert layer.kind == "PAD"
             y = np.pad(x, operands[0][1:])
@@ -63,6 +65,15 @@ def test_mesh_equals_an_independent_interpreter(source, converted):
         points, presence = expected["conv2d_20"].reshape(-1), expected["conv2d_30"].reshape(-1)
         np.testing.assert_allclose(got["points"][index], points, atol=2e-3)  # pixels of 192
         np.testing.assert_allclose(got["presence_logit"][index], presence, atol=1e-3)
+
+
+def test_the_lids_net_equals_an_independent_interpreter(source, converted):
+    images = np.random.default_rng(4).uniform(0, 1, (2, 64, 64, 3)).astype(np.float32)
+    got = converted("iris").run(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    assert list(got) == ["contour"]
+    for index, image in enumerate(images):
+        expected = interpret(source("iris"), image)["conv_eyes_contours_and_brows"].reshape(-1)
+        np.testing.assert_allclose(got["contour"][index], expected, atol=2e-3)  # pixels of 64
 
 
 def test_a_layer_without_a_converter_is_named(source, monkeypatch):

@@ -29,8 +29,8 @@ def test_an_unknown_model_is_a_key_error():
 
 def test_a_pack_without_a_role_is_refused():
     pack = show_pack("open")
-    with pytest.raises(ValueError, match="nothing for landmarker"):
-        replace(pack, models=tuple(m for m in pack.models if m.name != "mesh"))
+    with pytest.raises(ValueError, match="nothing for auditor"):
+        replace(pack, models=tuple(m for m in pack.models if m.name != "dlib"))
     with pytest.raises(ValueError, match="twice"):
         replace(pack, models=(*pack.models, pack.models[0]))
 
