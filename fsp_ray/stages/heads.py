@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fsp_ray.audit import COMPARED_SHARE
 from fsp_ray.core.face_types import F32, U8
-from fsp_ray.swap.cover import cover
+from fsp_ray.swap.cover import CoverStyle, cover
 
 _FOREHEAD, _CHIN = 10, 152  # of MediaPipe's mesh
 # A head is that much larger than its mesh, which ends at the ears and below the hair; and higher.
@@ -72,7 +72,12 @@ class Head:
 
 
 def cover_behind(
-    rgb: U8, xyxy: F32, points: F32 | None, heads: Sequence[Head], *, size_px: float | None = None
+    rgb: U8,
+    xyxy: F32,
+    points: F32 | None,
+    heads: Sequence[Head],
+    *,
+    style: CoverStyle = "mosaic",
 ) -> None:
     """Cover a face in place, but not the heads in front of it: those with a larger face.
 
@@ -81,19 +86,19 @@ def cover_behind(
         xyxy: f32[4], box of the face.
         points: its mesh, if there is one.
         heads: that have, or are about to get, a synthetic face in this frame.
-        size_px: of the face; None for the longer side of its box.
+        style: as of `cover`.
 
     Raises:
         ValueError: the box is not finite; nothing was drawn.
     """
-    size_px = float((xyxy[2:] - xyxy[:2]).max()) if size_px is None else size_px
+    size_px = float((xyxy[2:] - xyxy[:2]).max())
     kept = [
         (view, view.copy(), mask)
         for head in heads
         if head.size_px > size_px
         for view, mask in [_kept(rgb, xyxy, head)]
     ]
-    cover(rgb, xyxy, points)
+    cover(rgb, xyxy, points, style=style)
     for view, before, mask in kept:
         np.copyto(view, before, where=mask[:, :, None])
 

@@ -17,7 +17,6 @@ from fsp_ray.stages.bridges import Bridge
 from fsp_ray.stages.heads import Head, cover_behind
 from fsp_ray.stages.results import TrackCounts
 from fsp_ray.stages.shard_plan import PlannedTrack, ShardPlan
-from fsp_ray.swap.cover import cover
 
 # A patch over at least so much of a synthetic face was put there because of that face.
 _SAME_FACE_SHARE: Final = 0.5
@@ -131,7 +130,8 @@ class Scene:
         for part, entry in here:
             part.draw(rgb, entry, heads)
         for patch in over:
-            cover(rgb, patch.box, None, style="solid" if patch.solid else "mosaic")
+            style = "solid" if patch.solid else "mosaic"
+            cover_behind(rgb, patch.box, None, (), style=style)
 
 
 def _part(planned: PlannedTrack, swapper: FaceSwapper) -> Part:

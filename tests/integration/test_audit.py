@@ -25,7 +25,7 @@ from fsp_ray.core.protocols import FaceDetector, FaceEmbedder, Models
 from fsp_ray.lake import Lake
 from fsp_ray.models import load_models
 from fsp_ray.raydata import RunRequest, anonymize, workers
-from fsp_ray.stages import scene
+from fsp_ray.stages import heads
 from fsp_ray.video.sample import write_sample
 from tests.fakes.local_ray import without_ray
 from tests.fakes.processes import command, descendants, kill
@@ -189,7 +189,7 @@ def test_a_swapper_that_does_nothing(here: Job, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_cover_that_does_nothing(here: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene, "cover", lambda *_, **__: None)
+    monkeypatch.setattr(heads, "cover", lambda *_, **__: None)
     summary = here.run(replace="cover")
     assert summary.videos == {"unchanged": 0, "quarantined": 1}
     (problem,) = summary.problems
@@ -244,7 +244,7 @@ def test_a_withdrawn_video_takes_its_certificate_along(
 ) -> None:
     here.run(replace="cover")
     assert here.published.exists()
-    monkeypatch.setattr(scene, "cover", lambda *_, **__: None)
+    monkeypatch.setattr(heads, "cover", lambda *_, **__: None)
     here.run(replace="cover", crf=20)
     assert [p for p in (here.lake / "videos").rglob("*") if p.is_file()] == []
 

@@ -10,7 +10,7 @@ import pytest
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import VideoError
 from fsp_ray.core.face_types import F32, U8, Person, SourceFace, SyntheticFace
-from fsp_ray.stages import scene as scene_module
+from fsp_ray.stages import heads as heads_module
 from fsp_ray.stages.audit_findings import Judgement, load_judgement
 from fsp_ray.stages.finish_video import finish_video
 from fsp_ray.stages.render_shard import render_shard
@@ -176,7 +176,7 @@ def test_an_auditor_who_recognises_everybody_leaves_nobody_uncovered(film: Film)
 def test_a_cover_that_does_nothing_is_not_published(
     film: Film, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scene_module, "cover", lambda *_, **__: None)
+    monkeypatch.setattr(heads_module, "cover", lambda *_, **__: None)
     film.clip.plan({"p": "p", "q": "q"}, faceless=["p", "q"])
     judgement = film.run()
     assert judgement.reason.startswith("face_not_covered: In 24 frames, the first at 0.00 s")
@@ -203,13 +203,13 @@ def test_a_face_that_nobody_tracked_is_patched(film: Film) -> None:
 def test_a_mosaic_that_shows_the_face_becomes_solid(
     film: Film, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = scene_module.cover
+    real = heads_module.cover
 
     def half_hearted(rgb: U8, xyxy: F32, points: F32 | None = None, *, style: str = "mosaic"):  # type: ignore[no-untyped-def]
         if style == "solid":
             real(rgb, xyxy, points, style="solid")
 
-    monkeypatch.setattr(scene_module, "cover", half_hearted)
+    monkeypatch.setattr(heads_module, "cover", half_hearted)
     film.models.recall_detector = BoxDetector(lambda rgb: [BOX][: rgb.shape[0] // 128])
     judgement = film.run()
     assert {patch.solid for patch in judgement.patches} == {False, True}
