@@ -2,9 +2,10 @@
 
 The portraits that the bank was mixed from are alike: generated, neutral, even. Measured on the
 same mesh, real people's features differ from their mean 1.4 to 1.9 times as much. So a face gets,
-on top of its face of the bank, a random deviation with the variance of real people of its age. It
-comes from their principal components (Turk and Pentland, "Eigenfaces for recognition", 1991);
-every component is a sum over hundreds of people, and who they were can't be told from it.
+on top of its face of the bank, a random deviation with the variance of real people of its age,
+along principal components (Turk and Pentland, "Eigenfaces for recognition", 1991) of generated
+portraits: those of real ones would bring the light and the blur of their photographs along. Every
+component is a sum over hundreds of faces, and whose they were can't be told from it.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ class VariationModel:
     Attributes:
         knots: f32[K], ages in years, ascending; between them is interpolated.
         mean: f32[2, K, 128, 64, 3], by gender as in `GENDERS`.
-        modes: f32[2, 64, 128, 64], in which faces of one age differ.
-        spread: f32[2, K, 64], standard deviation along each mode.
+        modes: f32[2, 64, 128, 64], in which generated faces of one age differ.
+        spread: f32[2, K, 64], standard deviation along each mode; in all as large as real people's.
         effects: f32[2, 5, 128, 64], what goes along with one standard deviation of each score:
             three of tone, brow, beard.
         score_mean: f32[2, K, 5]; score_spread: f32[2, 5].
@@ -115,10 +116,14 @@ class VariationModel:
 
     def draw(self, rng: np.random.Generator, gender: Gender, age_years: float) -> F32:
         """Return a random deviation as large as people's of that age, f32[128, 64]."""
-        row = GENDERS.index(gender)
+        weights = self.draw_weights(rng, gender, age_years)
+        return np.tensordot(weights, self.modes[GENDERS.index(gender)], axes=1)
+
+    def draw_weights(self, rng: np.random.Generator, gender: Gender, age_years: float) -> F32:
+        """Return how much of each mode is in what `draw` gives for the same dice, f32[64]."""
         sigmas = rng.standard_normal(NUM_MODES).clip(-_MAX_SIGMAS, _MAX_SIGMAS)
-        weights = sigmas * self._at(self.spread[row], age_years)
-        return np.tensordot(weights.astype(np.float32), self.modes[row], axes=1)
+        weights = sigmas * self._at(self.spread[GENDERS.index(gender)], age_years)
+        return weights.astype(np.float32)
 
     def _at(self, values: F32, age_years: float) -> F32:
         """Interpolate between the knots, f32[K, ...] to f32[...]."""

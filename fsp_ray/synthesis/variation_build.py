@@ -83,18 +83,32 @@ def symmetric_half(ratio: F32) -> F32:
     return np.ascontiguousarray(even[:, :HALF_PX], np.float32)
 
 
-def build_variation(portraits: Portraits, out: Path) -> None:
+def build_variation(people: Portraits, made: Portraits, out: Path) -> None:
     """Write the statistics.
+
+    How much faces differ, and what goes along with age, tone, brows and beard, comes from people;
+    in which ways they differ, from generated portraits: those of people are small, and differ by
+    their light and by their cameras, which looks like stains on somebody else's face.
+
+    Args:
+        people: real people of all ages.
+        made: generated portraits, evenly lit and sharp.
+        out: file to write.
 
     Raises:
         ValueError: there are fewer than 400 portraits of a gender.
     """
     rows: list[dict[str, F64]] = []
     for gender in GENDERS:
-        mine = portraits.female == (gender == "female")
-        if mine.sum() < MIN_FACES:
-            raise ValueError(f"{int(mine.sum())} portraits are {gender}; {MIN_FACES} needed")
-        rows.append(_gender_statistics(portraits, mine, bearded=gender == "male"))
+        chosen = [part.female == (gender == "female") for part in (people, made)]
+        for mine in chosen:
+            if mine.sum() < MIN_FACES:
+                raise ValueError(f"{int(mine.sum())} portraits are {gender}; {MIN_FACES} needed")
+        bearded = gender == "male"
+        of_people = _gender_statistics(people, chosen[0], bearded=bearded)
+        of_made = _gender_statistics(made, chosen[1], bearded=bearded)
+        spread = _as_wide_as(of_people["spread"], of_made["spread"])
+        rows.append(of_people | {"modes": of_made["modes"], "spread": spread})
     arrays: dict[str, npt.NDArray[Any]] = {"knots": np.array(KNOTS_YEARS, np.float32)}
     for name in rows[0]:
         stacked = np.stack([row[name] for row in rows])
@@ -103,6 +117,13 @@ def build_variation(portraits: Portraits, out: Path) -> None:
         else:
             arrays[name] = stacked.astype(np.float32)
     np.savez_compressed(out, allow_pickle=False, **arrays)
+
+
+def _as_wide_as(people: F64, made: F64) -> F64:
+    """Return spreads [K, 64] along the modes of made faces, as large as people's in all."""
+    usual = np.median(made, axis=0)  # of ages that few are of, single faces decide
+    total = np.sqrt((people**2).sum(axis=1) / (usual**2).sum())
+    return np.asarray(total[:, None] * usual, np.float64)
 
 
 def _gender_statistics(
