@@ -11,37 +11,26 @@ import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace, SyntheticFace
 from fsp_ray.faces.geometry import F64
+from fsp_ray.swap.complexion import fitted
 from fsp_ray.swap.detail import Detail
 from fsp_ray.swap.gaze import EYES
-from fsp_ray.swap.masks import TEXELS_PER_FACE, feature_mask, lip_mask, skin_mask
+from fsp_ray.swap.lowpass import OFFSET, low_pass_light, luminance, resize
+from fsp_ray.swap.masks import TEXELS_PER_FACE, halve
 from fsp_ray.swap.occlusion import Occlusion
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.texels import texel_map, vertex_normals
-from fsp_ray.synthesis.texture import decode_ratio
 from fsp_ray.synthesis.topology import load_topology
 
-# The texture codes n = log((T + 4) / (LP(T) + 4)).
-_OFFSET: Final = 4.0
 _HALF_PX: Final = TEXTURE_PX // 2
 _QUARTER_PX: Final = TEXTURE_PX // 4
 # Widths of Gaussians, in texels of the 256² texture.
-_LIGHT_SIGMA: Final = 36.0
 _WRINKLE_SIGMA: Final = 2.5
 _WRINKLE_LIGHT_SIGMA: Final = 16.0
 _WRINKLE_RATIO: Final = (0.6, 1.5)
-_TONE_GAIN: Final = (0.5, 1.5)
 # Share of a new frame in the smoothed light and sharpness.
 _LIGHT_RATE, _DETAIL_RATE = 0.5, 0.1
 # A change of the mean light beyond this share is a flash or a lamp: followed at once.
 _FLASH: Final = 0.12
-# Skin that is this much darker (log) than the light about it is hair, a shadowed nostril, a frame
-# of spectacles: it says nothing about the light.
-_DARK: Final = 0.35
-# Of skin: log R/G and log B/G, added up. Film without colour has none.
-_COLOURED: Final = 0.25
-# How far lips go to the source's mean, in n; and what must be seen of them, texels of 128².
-_LIP_SHARE, _MAX_LIP_CHANGE = 0.85, 0.7
-_LEAST_LIPS: Final = 20.0
 _BLIND, _CLEAR = 0.1, 0.5
 # Smaller faces are too soft to tell a hand from a shade.
 _CLEAR_PX: Final = 80
@@ -56,12 +45,9 @@ class TextureLight:
     """
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
-        log_ratio = decode_ratio(face.texture)
-        log_ratio = with_lips_of(log_ratio * _tone_curve(log_ratio, source), source)
-        log_ratio = _as_coloured_as(log_ratio, source)
-        self._detail = Detail(np.exp(log_ratio).astype(np.float32))
-        self._mean_grey = _blur(_grey(_halve(source.texture)), _WRINKLE_SIGMA / 2) + _OFFSET
-        self._mean_seen = _halve(source.weight)
+        self._detail = Detail(np.exp(fitted(face, source)))
+        self._mean_grey = _blur(luminance(halve(source.texture)), _WRINKLE_SIGMA / 2) + OFFSET
+        self._mean_seen = halve(source.weight)
         self._wrinkle_weight = settings.expression_weight
         self._light: F32 | None = None
         self._occlusion = Occlusion(source)
@@ -83,14 +69,14 @@ class TextureLight:
         texture, seen = _unwrap_half(rgb, vertices)
         clear = float(np.ptp(vertices[:NUM_POINTS, 0])) >= _CLEAR_PX
         self._hidden = self._occlusion.follow(texture, seen) if clear else None
-        light, change = self._follow_light(_low_pass_light(texture, seen))
-        lit = _resize(light, _HALF_PX)
-        relative = (texture[:, :, 1] + np.float32(_OFFSET)) / lit[:, :, 1]
+        light, change = self._follow_light(low_pass_light(texture, seen))
+        lit = resize(light, _HALF_PX)
+        relative = (texture[:, :, 1] + np.float32(OFFSET)) / lit[:, :, 1]
         self._detail.follow(np.asarray(relative, np.float32), seen, max(_DETAIL_RATE, change))
         if self._wrinkle_weight > 0:
             lit *= self._wrinkles(texture, seen)[:, :, None]
-        shaded = cv2.multiply(_resize(lit, side_px), self._detail.ratio(side_px))
-        return np.asarray(cv2.convertScaleAbs(np.maximum(shaded - _OFFSET, 0)), np.uint8)
+        shaded = cv2.multiply(resize(lit, side_px), self._detail.ratio(side_px))
+        return np.asarray(cv2.convertScaleAbs(np.maximum(shaded - OFFSET, 0)), np.uint8)
 
     def about_eyes(self) -> F64:
         """Return the light about both eyes, f64[2, 3], grey levels, as of the last `shade`."""
@@ -99,7 +85,7 @@ class TextureLight:
         places = [
             load_topology().uv[[*upper, *lower]].mean(axis=0) * _QUARTER_PX for upper, lower in EYES
         ]
-        return np.array([self._light[int(v), int(u)] for u, v in places], np.float64) - _OFFSET
+        return np.array([self._light[int(v), int(u)] for u, v in places], np.float64) - OFFSET
 
     def blur_px(self, face_px: float) -> float:
         """Return how soft the video is, as the width of a Gaussian in its pixels."""
@@ -119,7 +105,7 @@ class TextureLight:
 
     def _wrinkles(self, texture: U8, seen: F32) -> F32:
         """Return f32[128, 128]: how the frame's fine shadows differ from the track's mean."""
-        now = _blur(_grey(texture), _WRINKLE_SIGMA / 2) + _OFFSET
+        now = _blur(luminance(texture), _WRINKLE_SIGMA / 2) + OFFSET
         ratio = now / self._mean_grey
         known = seen * self._mean_seen
         smooth = _blur(np.asarray(ratio * known, np.float32), _WRINKLE_LIGHT_SIGMA / 2)
@@ -127,62 +113,6 @@ class TextureLight:
         local = np.clip(ratio / np.maximum(smooth, 1e-3), *_WRINKLE_RATIO)
         kept = np.float32(1) + np.float32(self._wrinkle_weight) * known * (local - np.float32(1))
         return np.asarray(kept, np.float32)
-
-
-def _tone_curve(log_ratio: npt.NDArray[np.floating], source: SourceFace) -> F32:
-    """Return f32[3], how much more each channel's contrast is to be than it is.
-
-    A warm grade leaves red skin hardly any contrast and blue much: shadows of equal ratios in
-    all channels would look grey in it. Green, which stands for luminance, is left as it is.
-    """
-    theirs, seen = _own_ratio(source), _halve(source.weight)
-    weight = (_halve(feature_mask()) * (seen + np.float32(1e-3)))[:, :, None]
-    spreads = [
-        np.sqrt((weight * values * values).sum(axis=(0, 1)) / weight.sum())
-        for values in (theirs, log_ratio[::2, ::2])
-    ]
-    wanted, own = (spread / max(float(spread[1]), 1e-4) for spread in spreads)
-    return np.clip(wanted / np.maximum(own, 1e-4), *_TONE_GAIN).astype(np.float32)
-
-
-def with_lips_of(log_ratio: F32, source: SourceFace) -> F32:
-    """Return the ratios with lips about as red and dark against the skin as the source's.
-
-    Their mean alone, three numbers, not their drawing: lips as pale as skin hide whether a mouth
-    is open, and nobody paints theirs in the middle of a video.
-    """
-    lips = _halve(lip_mask())
-    seen = lips * _halve(source.weight)
-    if seen.sum() < _LEAST_LIPS:
-        return log_ratio
-    theirs = (seen[:, :, None] * _own_ratio(source)).sum(axis=(0, 1)) / seen.sum()
-    own = (lips[:, :, None] * log_ratio[::2, ::2]).sum(axis=(0, 1)) / lips.sum()
-    change = np.float32(_LIP_SHARE) * np.clip(theirs - own, -_MAX_LIP_CHANGE, _MAX_LIP_CHANGE)
-    return np.asarray(log_ratio + lip_mask()[:, :, None] * change, np.float32)
-
-
-@functools.lru_cache(maxsize=2)  # many faces are tried on one source
-def _own_ratio(source: SourceFace) -> F32:
-    """Return log((T + 4) / (LP(T) + 4)) of the source's mean texture, f32[128, 128, 3]."""
-    texture = _halve(source.texture)
-    light = _low_pass_light(texture.astype(np.uint8), _halve(source.weight))
-    return np.log((texture + np.float32(_OFFSET)) / _resize(light, _HALF_PX))
-
-
-def _as_coloured_as(log_ratio: F32, source: SourceFace) -> F32:
-    """Return the ratios with less colour where the source's skin has little, as in old films."""
-    share = np.float32(_colour_share(source))
-    grey = log_ratio.mean(axis=2, keepdims=True)
-    return np.asarray(grey + share * (log_ratio - grey), np.float32)
-
-
-@functools.lru_cache(maxsize=2)  # many faces are tried on one source
-def _colour_share(source: SourceFace) -> float:
-    skin = source.texture[(skin_mask() > 0) & (source.weight > 0)].astype(np.float32)
-    if len(skin) == 0:
-        return 1.0
-    red, green, blue = np.median(skin, axis=0) + 1
-    return float(np.clip((abs(np.log(red / green)) + abs(np.log(blue / green))) / _COLOURED, 0, 1))
 
 
 def _unwrap_half(rgb: U8, vertices: F32) -> tuple[U8, F32]:
@@ -206,45 +136,5 @@ def _half_texels() -> tuple[npt.NDArray[np.int64], F32]:
     return vertex, np.ascontiguousarray(texels.share.reshape(shape)[:, ::2, ::2])
 
 
-def _low_pass_light(texture: U8, seen: F32) -> F32:
-    """Return LP(I) + 4 over the skin, f32[64, 64, 3], spread to where no skin is seen.
-
-    A normalised Gaussian, done twice: the second time without what is far darker than its
-    surroundings.
-    """
-    small = cv2.resize(texture, (_QUARTER_PX, _QUARTER_PX), interpolation=cv2.INTER_AREA)
-    image = small.astype(np.float32) + _OFFSET
-    weight = _resize(seen * _half_skin(), _QUARTER_PX) + np.float32(1e-4)
-    light = _normalised_blur(image, weight)
-    shadow = np.log(_grey(image) / _grey(light))
-    weight *= np.clip(2 + shadow / _DARK, 0, 1)
-    return _normalised_blur(image, weight + np.float32(1e-5))
-
-
-def _normalised_blur(image: F32, weight: F32) -> F32:
-    sigma = _LIGHT_SIGMA * _QUARTER_PX / TEXTURE_PX
-    stacked = np.dstack([image * weight[:, :, None], weight])
-    blurred = cv2.GaussianBlur(stacked, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(blurred[:, :, :3] / np.maximum(blurred[:, :, 3:], 1e-9), np.float32)
-
-
-@functools.cache
-def _half_skin() -> F32:
-    return _halve(skin_mask())
-
-
-def _halve(image: npt.NDArray[np.generic]) -> F32:
-    return np.ascontiguousarray(image[::2, ::2], np.float32)
-
-
-def _grey(image: npt.NDArray[np.generic]) -> F32:
-    return np.asarray(image, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-
-
 def _blur(image: F32, sigma: float) -> F32:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
-
-
-def _resize(image: F32, side_px: int) -> F32:
-    resized = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, np.float32)

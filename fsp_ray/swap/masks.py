@@ -7,6 +7,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, TEXTURE_PX, U8
 from fsp_ray.synthesis.topology import (
@@ -34,11 +35,15 @@ _LIP_EDGE_TEXELS: Final = 1.2
 _JAW_TEXELS: Final = 30.0
 _JAW_SOFTER: Final = 1.0
 _SUBPIXEL_BITS: Final = 4
+# How far the light from beyond the edge reaches.
+_EDGE_TEXELS: Final = 18
+_BEARD_EDGE_TEXELS: Final = 4.0
 
 _LEFT_EYE: Final = (*LEFT_EYE_UPPER, *LEFT_EYE_LOWER[-2:0:-1])
 _RIGHT_EYE: Final = (*RIGHT_EYE_UPPER, *RIGHT_EYE_LOWER[-2:0:-1])
 _INNER_LIPS: Final = (*INNER_LIP_UPPER, *INNER_LIP_LOWER[-2:0:-1])
 _OUTER_LIPS: Final = (*OUTER_LIP_UPPER, *OUTER_LIP_LOWER[-2:0:-1])
+_NOSE: Final = (98, 327, 2, 4, 168, 129, 358)
 # Cheeks between eye, nose and jaw: skin that is hardly ever hidden.
 _CHEEKS: Final = ((50, 101, 36, 205, 187, 123), (280, 330, 266, 425, 411, 352))
 
@@ -65,10 +70,7 @@ def opacity(feather: float) -> U8:
 @functools.cache
 def skin_mask() -> F32:
     """Return f32[256, 256], 1 on plain skin: no brows, eyes or lips, nor the oval's rim."""
-    features = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE) | _filled(_OUTER_LIPS)
-    for brow in (LEFT_BROW, RIGHT_BROW):
-        features |= _filled(_hull(brow))
-    features = cv2.dilate(features, np.ones((7, 7), np.uint8))
+    features = cv2.dilate(_features(), np.ones((7, 7), np.uint8))
     inside = _distance_inside(_filled(FACE_OVAL)) > 8
     return (inside & (features == 0)).astype(np.float32)
 
@@ -95,6 +97,54 @@ def lip_mask() -> F32:
     return np.asarray(
         cv2.GaussianBlur(lips.astype(np.float32), (0, 0), _LIP_EDGE_TEXELS), np.float32
     )
+
+
+@functools.cache
+def plain_mask() -> F32:
+    """Return f32[256, 256], 1 on skin clear of every feature, nose and lips with some margin."""
+    features = _features() | _filled(_hull(_NOSE))
+    features = cv2.dilate(features, np.ones((13, 13), np.uint8))
+    inside = _distance_inside(_filled(FACE_OVAL)) > 12
+    return (inside & (features == 0)).astype(np.float32)
+
+
+@functools.cache
+def rim_mask() -> F32:
+    """Return f32[256, 256], 1 at the face's edge, falling to 0 inside."""
+    rim = 1 - np.clip(_distance_inside(_filled(FACE_OVAL)) / _EDGE_TEXELS, 0, 1)
+    return np.asarray(rim * rim * (3 - 2 * rim), np.float32)
+
+
+@functools.cache
+def beard_masks() -> tuple[F32, F32, F32]:
+    """Return where moustache, chin beard and whiskers grow, f32[256, 256] each, softly edged."""
+    uv = load_topology().uv * np.float32(TEXTURE_PX)
+    v, u = np.mgrid[0:TEXTURE_PX, 0:TEXTURE_PX] + 0.5
+    across = np.abs(u - TEXTURE_PX / 2)
+    lip_u, edge_u = (abs(float(uv[i, 0]) - TEXTURE_PX / 2) for i in (291, 454))
+    nose_v, mouth_v, ear_v = (float(uv[i, 1]) for i in (2, 291, 454))
+    # Whiskers begin at the corners of the mouth and rise towards the ears.
+    rise = np.clip((across - 1.2 * lip_u) / (edge_u - 1.2 * lip_u), 0, 1)
+    top = nose_v + 3 + (ear_v - nose_v - 3) * rise
+    grown = np.clip((v - top) / (2 + 28 * rise), 0, 1) * (_distance_inside(_filled(FACE_OVAL)) > 2)
+    grown *= cv2.dilate(_filled(_OUTER_LIPS), np.ones((5, 5), np.uint8)) == 0
+    beside = np.clip((across / lip_u - 1.05) / 0.35, 0, 1)
+    below = v >= mouth_v
+    parts = [grown * (1 - beside) * ~below, grown * (1 - beside) * below, grown * beside]
+    soft = [cv2.GaussianBlur(p.astype(np.float32), (0, 0), _BEARD_EDGE_TEXELS) for p in parts]
+    return soft[0], soft[1], soft[2]
+
+
+def _features() -> U8:
+    features = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE) | _filled(_OUTER_LIPS)
+    for brow in (LEFT_BROW, RIGHT_BROW):
+        features |= _filled(_hull(brow))
+    return features
+
+
+def halve(image: npt.NDArray[np.generic]) -> F32:
+    """Return every other texel of a texture or mask, f32[128, 128, ...] of [256, 256, ...]."""
+    return np.ascontiguousarray(image[::2, ::2], np.float32)
 
 
 def _texels(loop: tuple[int, ...]) -> F32:

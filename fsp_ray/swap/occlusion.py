@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, TEXTURE_PX, U8, SourceFace
+from fsp_ray.swap.masks import halve
 from fsp_ray.synthesis.texture import areas
 
 _SIDE_PX: Final = TEXTURE_PX // 2
@@ -48,8 +49,8 @@ class Occlusion:
 
     def __init__(self, source: SourceFace) -> None:
         self._has_mean = source.num_views >= _MIN_VIEWS
-        self._mean = _measures(_halve(source.texture))
-        self._mean_seen = _halve(source.weight) > _SEEN
+        self._mean = _measures(halve(source.texture))
+        self._mean_seen = halve(source.weight) > _SEEN
         self._share: F32 | None = None
 
     def follow(self, texture: U8, seen: F32) -> F32 | None:
@@ -159,13 +160,13 @@ def _edge(patch: npt.NDArray[np.bool_], steps: F32) -> float:
 
 @functools.cache
 def _face() -> F32:
-    return _halve(areas().face)
+    return halve(areas().face)
 
 
 @functools.cache
 def _bare() -> F32:
     """Return plain skin."""
-    return _halve(areas().skin)
+    return halve(areas().skin)
 
 
 @functools.cache
@@ -177,13 +178,13 @@ def _hairy() -> F32:
     above = np.clip((float(brow_rows.max()) - rows) / _FADE_TEXELS, 0, 1)
     brows = cv2.dilate(where.brows, np.ones((9, 9), np.uint8))
     allowed = cv2.GaussianBlur(where.face * above * (brows == 0), (0, 0), 2)
-    return _halve(allowed)
+    return halve(allowed)
 
 
 @functools.cache
 def _edge_of_face() -> F32:
     """Return 1 near the face oval."""
-    return _halve((areas().core < 0.5) & (areas().face > 0))
+    return halve((areas().core < 0.5) & (areas().face > 0))
 
 
 @functools.cache
@@ -193,14 +194,10 @@ def _tolerance() -> F32:
     rows = np.arange(TEXTURE_PX)[:, None]
     below_eyes = int(np.flatnonzero(areas().cheeks.any(axis=1)).min())
     tolerance = 1 + np.clip(2 * moving, 0, 1)
-    return _halve(np.where((moving > 0.1) & (rows < below_eyes), np.inf, tolerance))
+    return halve(np.where((moving > 0.1) & (rows < below_eyes), np.inf, tolerance))
 
 
 @functools.cache
 def _plane() -> F32:
     v, u = np.mgrid[0:_SIDE_PX, 0:_SIDE_PX] / _SIDE_PX - 0.5
     return np.stack([np.ones_like(u), u, v], axis=2).astype(np.float32)
-
-
-def _halve(image: npt.NDArray[np.generic]) -> F32:
-    return np.ascontiguousarray(image[::2, ::2], np.float32)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fsp_ray.core.face_types import TEXTURE_PX, U8, SourceFace, SyntheticFace
+from fsp_ray.core.face_types import TEXTURE_PX, U8, SyntheticFace
 from fsp_ray.swap import SwapSettings
 from fsp_ray.swap.detail import Detail
-from fsp_ray.swap.light import TextureLight, with_lips_of
-from fsp_ray.swap.masks import lip_mask, skin_mask
+from fsp_ray.swap.light import TextureLight
+from fsp_ray.swap.lowpass import low_pass_light
+from fsp_ray.swap.masks import rim_mask, skin_mask
 from fsp_ray.synthesis import load_topology, with_rings
 from fsp_ray.synthesis.topology import TEXTURED_VERTICES
 
@@ -80,7 +81,7 @@ def test_sharpness_changes_slowly_within_a_track() -> None:
     light = TextureLight(synthetic(), source_of(sharp, points), SETTINGS)
     before = fine_strength(light.shade(sharp, vertices, TEXTURE_PX).astype(float))
     after = fine_strength(light.shade(soft, vertices, TEXTURE_PX).astype(float))
-    assert 0.75 * before < after <= before * 1.02
+    assert 0.65 * before < after <= before * 1.02
 
 
 def test_the_contrast_of_a_channel_follows_the_source() -> None:
@@ -108,18 +109,29 @@ def test_a_film_without_colour_gets_a_face_without() -> None:
     assert np.ptp(texture[60:200, 40:216], axis=2).max() <= 3
 
 
-def test_lips_come_near_the_mean_colour_of_the_sources_and_skin_stays() -> None:
-    lips = lip_mask() > 0.9
-    skin = np.array([200, 160, 140], np.uint8)
-    texture = np.tile(skin, (256, 256, 1)).astype(np.uint8)
-    texture[lip_mask() > 0.5] = (170, 90, 90)
-    shape = np.zeros((468, 3), np.float32)
-    source = SourceFace(shape, texture, np.ones((256, 256), np.float32), 1)
-    pale = np.zeros((256, 256, 3), np.float32)
-    drawn = with_lips_of(pale, source)
-    wanted = np.log((170 + 4) / (200 + 4)), np.log((90 + 4) / (160 + 4)), np.log((90 + 4) / 144)
-    for channel, value in enumerate(wanted):
-        assert 0.6 * value > drawn[lips][:, channel].mean() > 1.1 * value
-    assert np.abs(drawn[skin_mask() > 0]).max() < 0.01
-    unseen = SourceFace(shape, texture, np.zeros((256, 256), np.float32), 1)
-    np.testing.assert_array_equal(with_lips_of(pale, unseen), pale)
+def test_the_light_at_the_edge_goes_over_into_what_lies_beyond() -> None:
+    """A face that turns from the light at its edge stays dark there; its middle is no darker."""
+    points = pose(220, (200, 190))
+    vertices = with_rings(points)[:TEXTURED_VERTICES]
+    plain = np.full((400, 400, 3), (150, 130, 112), np.uint8)
+    far = np.hypot((np.mgrid[:400, :400][1] - 200) / 110, (np.mgrid[:400, :400][0] - 190) / 145)
+    turned = (plain * (1 - 0.4 * np.clip((far - 0.7) / 0.3, 0, 1))[:, :, None]).astype(np.uint8)
+    textures = [
+        TextureLight(synthetic(), source_of(rgb, points), SETTINGS).shade(rgb, vertices, TEXTURE_PX)
+        for rgb in (plain, turned)
+    ]
+    ratio = textures[1].astype(float).mean(axis=2) / textures[0].astype(float).mean(axis=2)
+    edge = (rim_mask() > 0.3) & (skin_mask() > 0)
+    assert ratio[edge].mean() < 0.88
+    assert ratio[110:150, 110:150].mean() > 0.93
+
+
+def test_light_has_no_detail_finer_than_the_narrower_low_pass() -> None:
+    """Marks of the frame's face leave no trace in the light that the new one is put in."""
+    rng = np.random.default_rng(3)
+    fine = cv2.GaussianBlur(rng.normal(0, 1, (128, 128)).astype(np.float32), (0, 0), 2.0)
+    texture = 140 * np.exp(0.1 * fine / fine.std())[:, :, None] * np.ones(3)
+    light = low_pass_light(texture.astype(np.float32), np.ones((128, 128), np.float32))[:, :, 1]
+    finer = light - cv2.GaussianBlur(light, (0, 0), 3.0)
+    middle = rim_mask()[2::4, 2::4] == 0
+    assert np.abs(finer / light)[middle].max() < 0.015
