@@ -95,6 +95,7 @@ class ShardFindings:
         leaks: faces of the source that show.
         looks: single faces, before and after.
         faces: what the detectors found in the source.
+        segment: hash of the segment that was audited; empty in a rehearsal.
     """
 
     persons: tuple[str, ...]
@@ -104,6 +105,7 @@ class ShardFindings:
     leaks: tuple[Leak, ...]
     looks: Looks
     faces: SourceFaces
+    segment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,7 @@ def save_findings(staging: Staging, name: str, findings: ShardFindings) -> None:
             [leak.pts, leak.first_pts, leak.last_pts, leak.xyxy, leak.person_id]
             for leak in findings.leaks
         ],
+        "segment": findings.segment,
     }
     arrays: dict[str, npt.NDArray[Any]] = {
         "header": np.frombuffer(json.dumps(header).encode("utf-8"), np.uint8)
@@ -192,6 +195,7 @@ def load_findings(path: Path) -> ShardFindings:
             leaks=tuple(_leak(*values) for values in header["leaks"]),
             looks=Looks(**{name: data[f"looks/{name}"] for name in Looks.__dataclass_fields__}),
             faces=_faces(data),
+            segment=header["segment"],
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fsp_ray.core.config import RunSettings
@@ -73,14 +73,15 @@ def audit_shard(
     frames = searched_frames(plan, info, settings, known, closer=audits == 1)
     inspector = Inspector(models, plan, frames, known)
     source = decode(media, info, shard, batch_bytes=_BATCH_BYTES)
-    segment = staging.reading(segment_name(shard.shard_id))
-    published = play_segment(segment, info, shard, batch_bytes=_BATCH_BYTES)
+    segment = segment_name(shard.shard_id)
+    sha256 = staging.sha256(segment)
+    published = play_segment(staging.reading(segment), info, shard, batch_bytes=_BATCH_BYTES)
     pairs = _pairs(prefetch(source, depth=1), prefetch(published, depth=1))
     for frame in watch.waiting("audit_decode", pairs):
         with watch.part("audit"):
             inspector.push(frame)
     with watch.part("audit"):
-        findings = inspector.finish()
+        findings = replace(inspector.finish(), segment=sha256)
         save_findings(staging, findings_name(shard.shard_id), findings)
     return AuditedShard(
         shard_id=shard.shard_id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from hashlib import file_digest
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -69,7 +68,7 @@ def finish_video(
             f"The audit of {planned.source.path} is not through.",
             advice="Run again: only this video is done again.",
         )
-    audited = load_audited(planned, persons, staging, auditor)
+    audited = load_audited(drawn, staging, auditor)
     audits = person_audits(audited, staging, judgement)
     summary = audit_summary(audits, audited, judgement, planned.info.num_frames, auditor)
     result = VideoResult(
@@ -87,8 +86,7 @@ def finish_video(
     ordered = _in_order(planned, drawn.rendered)
     _make(planned, ordered, staging, settings, watch)
     path = staging.reading(PUBLISHED_NAME)
-    with path.open("rb") as file:
-        sha256 = file_digest(file, "sha256").hexdigest()
+    sha256 = staging.sha256(PUBLISHED_NAME)
     with watch.part("publish"):
         name = PurePosixPath(published_path(planned.source.path)).name
         size_bytes = path.stat().st_size

@@ -22,8 +22,7 @@ from fsp_ray.audit import (
     patch,
 )
 from fsp_ray.core.config import RunSettings
-from fsp_ray.core.errors import FailureReason
-from fsp_ray.core.face_types import Person
+from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.video_types import VideoInfo
 from fsp_ray.stages.audit_findings import (
     Judgement,
@@ -37,7 +36,7 @@ from fsp_ray.stages.audit_findings import (
     save_judgement,
 )
 from fsp_ray.stages.results import DrawnVideo, JudgedVideo, PlannedVideo
-from fsp_ray.stages.staging import Staging
+from fsp_ray.stages.staging import Staging, segment_name
 from fsp_ray.stages.timing import Stopwatch
 
 ChooseAgain = Callable[[Mapping[str, int]], object]
@@ -92,14 +91,13 @@ def judge_video(
             worker's round is judged again, whatever faces it gets then.
 
     Raises:
-        VideoError: a staged file is missing.
+        VideoError: as `load_audited`.
     """
     watch = Stopwatch()
     planned, rounds = drawn.planned, drawn.rounds
-    name = rehearsal_name if drawn.is_rehearsed else findings_name
     with watch.part("judge"):
         before = load_judgement(staging, rounds)
-        audited = load_audited(planned, drawn.persons, staging, auditor, name)
+        audited = load_audited(drawn, staging, auditor)
         retried, covered = _verdicts(audited, before, settings, can_retry=choose_again is not None)
         if drawn.is_rehearsed:
             now = _after_rehearsal(planned, audited, before, retried)
@@ -117,28 +115,29 @@ def judge_video(
     return JudgedVideo(planned.info.video_id, rounds + 1, frozenset(now.again), watch.seconds())
 
 
-def load_audited(
-    planned: PlannedVideo,
-    persons: Sequence[Person],
-    staging: Staging,
-    auditor: Auditor,
-    name: Callable[[str], str] = findings_name,
-) -> AuditedVideo:
-    """Read the findings on a video, and sum them up by person.
-
-    Args:
-        name: of a shard's findings, by shard_id: those of the audit, or of the rehearsal.
+def load_audited(drawn: DrawnVideo, staging: Staging, auditor: Auditor) -> AuditedVideo:
+    """Read the findings of a video's audit, or rehearsal, and sum them up by person.
 
     Raises:
-        VideoError: a staged file is missing.
+        VideoError: a staged file is missing, or a segment was rendered after its audit.
     """
-    shards = {
-        shard.shard_id: load_findings(staging.reading(name(shard.shard_id)))
-        for shard in planned.shards
-    }
-    looks = {p.person_id: _looks(p.person_id, tuple(shards.values())) for p in persons}
+    shards = {s.shard_id: _load_findings(s.shard_id, drawn, staging) for s in drawn.planned.shards}
+    looks = {p.person_id: _looks(p.person_id, tuple(shards.values())) for p in drawn.persons}
     findings = {person: _findings(person, shards, seen, auditor) for person, seen in looks.items()}
     return AuditedVideo(shards, findings, looks)
+
+
+def _load_findings(shard_id: str, drawn: DrawnVideo, staging: Staging) -> ShardFindings:
+    if drawn.is_rehearsed:
+        return load_findings(staging.reading(rehearsal_name(shard_id)))
+    found = load_findings(staging.reading(findings_name(shard_id)))
+    if found.segment != staging.sha256(segment_name(shard_id)):
+        raise VideoError(
+            FailureReason.VERIFY,
+            f"A shard of {drawn.planned.source.path} was rendered again, but not audited.",
+            advice="Run again: only this video is done again.",
+        )
+    return found
 
 
 def _looks(person_id: str, shards: Sequence[ShardFindings]) -> Looks:

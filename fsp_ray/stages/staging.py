@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 
 from fsp_ray.core.errors import FailureReason, VideoError
@@ -46,6 +47,15 @@ class Staging:
                 advice="Run again: only this video is done again.",
             )
         return path
+
+    def sha256(self, name: str) -> str:
+        """Return the hash of what an earlier stage wrote.
+
+        Raises:
+            VideoError: as `reading`.
+        """
+        with self.reading(name).open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
 
     def of_run(self, name: str) -> list[Path]:
         """Return the paths of what all videos of the run have staged by now under a name."""

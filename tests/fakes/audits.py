@@ -10,9 +10,17 @@ import numpy as np
 from fsp_ray.audit import Auditor
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.face_types import F32, U8, Attributes, FaceBatch, FaceRois, Landmarks, Person
+from fsp_ray.core.protocols import FaceSwapper
 from fsp_ray.stages.audit_shard import audit_shard
 from fsp_ray.stages.judge_video import ChooseAgain, judge_video
-from fsp_ray.stages.results import AuditedShard, DrawnVideo, JudgedVideo, RenderedShard
+from fsp_ray.stages.rehearse_shard import rehearse_shard
+from fsp_ray.stages.results import (
+    AuditedShard,
+    DrawnVideo,
+    JudgedVideo,
+    RehearsedShard,
+    RenderedShard,
+)
 from fsp_ray.synthesis import load_topology
 from tests.fakes.shards import Staged
 
@@ -125,6 +133,27 @@ def audit(
     )
 
 
+def rehearse(
+    clip: Staged,
+    swapper: FaceSwapper,
+    models: FakeModels | None = None,
+    *,
+    index: int = 0,
+    rounds: int = 0,
+) -> RehearsedShard:
+    """Rehearse one shard of a staged clip."""
+    return rehearse_shard(
+        clip.planned.source.media,
+        clip.planned.info,
+        clip.planned.shards[index],
+        clip.staging,
+        models=models or FakeModels(),  # type: ignore[arg-type]
+        settings=clip.settings,
+        swapper=swapper,
+        rounds=rounds,
+    )
+
+
 def judge(
     clip: Staged,
     persons: Sequence[Person],
@@ -133,13 +162,15 @@ def judge(
     rounds: int = 0,
     settings: RunSettings | None = None,
     choose_again: ChooseAgain | None = None,
+    auditor: Auditor = AUDITOR,
+    rehearsed: bool = False,
 ) -> JudgedVideo:
-    """Judge a clip all of whose shards are audited."""
-    drawn = DrawnVideo(clip.planned, tuple(persons), tuple(rendered), rounds)
+    """Judge a clip all of whose shards are audited, or rehearsed."""
+    drawn = DrawnVideo(clip.planned, tuple(persons), tuple(rendered), rounds, rehearsed)
     return judge_video(
         drawn,
         clip.staging,
         settings=settings or clip.settings,
-        auditor=AUDITOR,
+        auditor=auditor,
         choose_again=choose_again,
     )

@@ -2,106 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import VideoError
-from fsp_ray.core.face_types import F32, U8, Person, SourceFace, SyntheticFace
+from fsp_ray.core.face_types import F32, U8, SourceFace, SyntheticFace
 from fsp_ray.stages import heads as heads_module
-from fsp_ray.stages.audit_findings import Judgement, load_judgement
-from fsp_ray.stages.finish_video import finish_video
-from fsp_ray.stages.render_shard import render_shard
-from fsp_ray.stages.results import DrawnVideo, VideoResult
-from tests.fakes.audits import AUDITOR, BoxDetector, ColourEmbedder, FakeModels, audit, judge
-from tests.fakes.shards import PaintSwapper, meshed_track, stage_clip
-
-SETTINGS = RunSettings(crf=1, preset="ultrafast", shard_frames=12)
-BOX = (120.0, 20.0, 170.0, 80.0)
-P, Q = (Person(p, "v", (p,), 33.0, "female", 0.9) for p in ("p", "q"))
-
-
-class IdleSwapper:
-    """Says that it has put a face on, and has not."""
-
-    def session(self, face: SyntheticFace, source: SourceFace) -> IdleSwapper:
-        return self
-
-    def apply(self, rgb: U8, points: F32) -> None:
-        pass
-
-
-class Film:
-    """A clip of four shards with two persons, drawn and judged until the judge is content."""
-
-    def __init__(self, folder: Path) -> None:
-        self.clip = stage_clip(folder, settings=SETTINGS)
-        self.persons = (P, Q)
-        self.swapper: object = PaintSwapper()
-        self.models = FakeModels()
-        self.retries: list[Mapping[str, int]] = []
-        self.rendered: dict[int, object] = {}
-        self.drawn_again: list[list[int]] = []
-        self.rounds = 0
-        tracks = {0: [self._track("p", 0)], 1: [self._track("q", 1)], 2: [], 3: []}
-        for index, of_shard in tracks.items():
-            self.clip.tracks(of_shard, index)
-        self.clip.plan({"p": "p", "q": "q"})
-
-    def _track(self, name: str, index: int):  # type: ignore[no-untyped-def]
-        pts = self.clip.pts[12 * index : 12 * index + 12]
-        return meshed_track(name, pts, (60, 60, 50))
-
-    def run(self, *, choose: bool = True, limit: int = 20) -> Judgement:
-        again = set(range(4))
-        while again:
-            assert self.rounds < limit, "the judge never comes to an end"
-            self.drawn_again.append(sorted(again))
-            for index in again:
-                self._draw(index)
-            judged = judge(
-                self.clip,
-                self.persons,
-                rounds=self.rounds,
-                choose_again=self.retries.append if choose else None,
-            )
-            self.rounds = judged.rounds
-            again = {
-                n for n, s in enumerate(self.clip.planned.shards) if s.shard_id in judged.again
-            }
-        return load_judgement(self.clip.staging, self.rounds)
-
-    def _draw(self, index: int) -> None:
-        planned = self.clip.planned
-        self.rendered[index] = render_shard(
-            planned.source.media,
-            planned.info,
-            planned.shards[index],
-            self.clip.staging,
-            settings=SETTINGS,
-            swapper=self.swapper,  # type: ignore[arg-type]
-            rounds=self.rounds,
-        )
-        audit(self.clip, self.models, index=index, rounds=self.rounds)
-
-    def finish(self) -> VideoResult:
-        self.published: list[str] = []
-
-        def publish(local: Path, source_path: str, certificate: bytes) -> str:
-            self.published.append(source_path)
-            return f"there:{source_path}"
-
-        rendered = tuple(self.rendered.values())
-        return finish_video(
-            DrawnVideo(self.clip.planned, self.persons, rendered, self.rounds),  # type: ignore[arg-type]
-            self.clip.staging,
-            settings=SETTINGS,
-            run_id="r",
-            auditor=AUDITOR,
-            publish=publish,
-        )
+from fsp_ray.stages.audit_findings import Judgement
+from fsp_ray.stages.results import VideoResult
+from tests.fakes.audits import AUDITOR, BoxDetector, ColourEmbedder
+from tests.fakes.films import BOX, Film, IdleSwapper
+from tests.fakes.shards import PaintSwapper
 
 
 @pytest.fixture
@@ -219,8 +132,8 @@ def test_a_mosaic_that_shows_the_face_becomes_solid(
 def test_a_judgement_is_the_same_when_a_lost_worker_gives_it_twice(film: Film) -> None:
     film.swapper = IdleSwapper()
     for index in range(4):
-        film._draw(index)
-    again = [judge(film.clip, film.persons, choose_again=film.retries.append) for _ in range(2)]
+        film.draw_one(index)
+    again = [film.judge() for _ in range(2)]
     assert again[0].again == again[1].again
     assert film.retries == [{"p": 1, "q": 1}] * 2
 
@@ -228,10 +141,30 @@ def test_a_judgement_is_the_same_when_a_lost_worker_gives_it_twice(film: Film) -
 def test_an_audit_that_is_not_through_is_not_published(film: Film) -> None:
     film.swapper = IdleSwapper()
     for index in range(4):
-        film._draw(index)
+        film.draw_one(index)
     with pytest.raises(VideoError, match="not through"):
         film.finish()  # nobody judged
-    film.rounds = judge(film.clip, film.persons, choose_again=film.retries.append).rounds
+    film.rounds = film.judge().rounds
     with pytest.raises(VideoError, match="not through"):
         film.finish()  # it was sent back
+    assert film.published == []
+
+
+def test_a_face_that_is_near_is_tried_again_and_passes_in_the_end(film: Film) -> None:
+    """Others may see more than the auditor: nobody matches, but all are nearer than its caution."""
+    film.auditor = replace(AUDITOR, caution=1.9)
+    judgement = film.run()
+    assert film.retries == [{"p": 1, "q": 1}, {"p": 2, "q": 2}]
+    assert (judgement.attempts, judgement.covered) == ({"p": 2, "q": 2}, frozenset())
+    assert _verdicts(film.finish()) == {"p": ("pass", 2, 0), "q": ("pass", 2, 0)}
+
+
+def test_a_shard_that_is_rendered_again_and_not_audited_is_not_judged(film: Film) -> None:
+    film.run()
+    film.clip.plan({"p": "q", "q": "p"})
+    film.rendered[0] = film.clip.render(film.swapper, 0, rounds=film.rounds)
+    with pytest.raises(VideoError, match="not audited"):
+        film.judge()
+    with pytest.raises(VideoError, match="not audited"):
+        film.finish()
     assert film.published == []
