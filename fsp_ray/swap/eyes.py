@@ -57,6 +57,8 @@ _PUPIL: Final = 0.4
 _LIMBUS: Final = 0.16
 _MARGIN_PX: Final = 2
 _CLOUDING: Final = 0.1
+# A change of light beyond this, log, is a flash.
+_FLASH: Final = 0.15
 # In eye widths: how far over the upper rim the eye is drawn, under the lashes; and the gap from
 # which on it is: towards the corners the lids lie on one another.
 _OVER_RIM: Final = 0.03
@@ -65,9 +67,10 @@ _SLIT: Final = 0.035
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """An eye's state, smoothed over frames."""
+    """An eye's state, smoothed over frames; the white in the light f64[3] of its last frame."""
 
     place: F64
+    light: F64
     white: F64
     contrast: float
     glint: F64
@@ -143,22 +146,14 @@ class EyePainter:
             place = _within(frame, trust * look.place + (1 - trust) * both)
             white = _plausible_white(look.white, light[index])
             before = self._seen[index]
+            now = _Seen(place, light[index], white, look.contrast, look.glint, look.glint_strength)
             if before is None:
-                self._seen[index] = _Seen(
-                    place, white, look.contrast, look.glint, look.glint_strength
-                )
+                self._seen[index] = now
                 continue
             leap = float(np.hypot(*(place - before.place))) / _LEAP
             rate = min(1.0, max(_GAZE_RATE, leap)) * float(np.clip(3 * sure.max(), 0, 1))
-            rate *= wide  # lashes of a falling lid are no iris
-            slow = wide * _COLOUR_RATE  # nor is its skin a white
-            self._seen[index] = _Seen(
-                before.place + rate * (place - before.place),
-                before.white + slow * (white - before.white),
-                before.contrast + slow * _risen(look.contrast - before.contrast),
-                before.glint + slow * (look.glint - before.glint),
-                before.glint_strength + slow * (look.glint_strength - before.glint_strength),
-            )
+            # Lashes of a falling lid are no iris, nor is its skin a white.
+            self._seen[index] = _followed(before, now, wide * rate, wide * _COLOUR_RATE)
 
     def _paint_one(
         self, picture: U8, window: Window, eye: EyeFrame, seen: _Seen, share: float, blur_px: float
@@ -259,9 +254,24 @@ def _plausible_white(white: F64, light: F64) -> F64:
     return _UNSHADED * (_WHITE_COLOUR * white + (1 - _WHITE_COLOUR) * bound)
 
 
-def _risen(change: float) -> float:
-    """Return a change of contrast: clear eyes stay clear when a lamp glances off them."""
-    return change if change > 0 else _CLOUDING * change
+def _followed(before: _Seen, now: _Seen, rate: float, slow: float) -> _Seen:
+    """Return what is seen, gone from `before` towards `now`: gaze by one share, colours by another.
+
+    In another light, a white is at once as much lighter; in a flash, all is as clear as it is now.
+    """
+    lit = np.maximum(now.light, 1) / np.maximum(before.light, 1)
+    flash = float(np.clip(np.abs(np.log(lit)).max() / _FLASH - 1, 0, 1))
+    white, dimmer = before.white * lit, now.contrast < before.contrast
+    # Clear eyes stay clear when a lamp glances off them.
+    clearing = max(slow * (_CLOUDING if dimmer else 1), flash)
+    return _Seen(
+        before.place + rate * (now.place - before.place),
+        now.light,
+        white + max(slow, flash) * (now.white - white),
+        before.contrast + clearing * (now.contrast - before.contrast),
+        before.glint + slow * (now.glint - before.glint),
+        before.glint_strength + slow * (now.glint_strength - before.glint_strength),
+    )
 
 
 def _clarity(eyes: Sequence[EyeFrame | None]) -> float:

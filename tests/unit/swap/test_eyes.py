@@ -236,3 +236,14 @@ def test_light_brows_and_skin_allow_light_eyes_dark_ones_do_not(points: F32) -> 
     assert (dark[:, 2] < dark[:, 0]).all()
     dusky = colours(115, (rgb * 0.35).astype(np.uint8))
     assert (dusky[:, 2] < dusky[:, 0]).all()
+
+
+def test_whites_flash_with_the_light_at_once(points: F32) -> None:
+    dim, flash = (portrait(points) * 0.45).astype(np.uint8), portrait(points)
+    session = MeshSwapper(KEEP_SHAPE).session(plain_face(), source_of(dim, points))
+    for _ in range(4):
+        session.apply(dim.copy(), points)
+    lit, steady = flash.copy(), swapped(flash, points, plain_face())
+    session.apply(lit, points)
+    whites = [np.percentile(opening_of(out, points, reach=0.45), 85) for out in (lit, steady)]
+    assert whites[0] > 0.85 * whites[1]
