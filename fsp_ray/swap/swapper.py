@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace, SyntheticFace
 from fsp_ray.core.protocols import SwapSession
+from fsp_ray.swap.brows import Brows
 from fsp_ray.swap.eyes import EyePainter
 from fsp_ray.swap.layers import Layers, draw_layers
 from fsp_ray.swap.lids import Lids, lowered
@@ -55,6 +56,7 @@ class MeshSwapSession:
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
         self._source_shape = source.shape
         self._displacement = displacement(source, face, settings)
+        self._brows = Brows(source.shape, self._displacement)
         self._light = TextureLight(face, source, settings)
         self._eyes, self._lids = EyePainter(face, source), Lids(source)
         self._opacity = _opacities(settings.feather)
@@ -87,7 +89,8 @@ class MeshSwapSession:
     def _moved(
         self, vertices: F32, points: F32, pose: npt.NDArray[np.float64], closed: float
     ) -> F32:
-        shift = (self._displacement @ pose.T).astype(np.float32)
+        shape_shift = self._displacement + self._brows.eased(points, pose)
+        shift = (shape_shift @ pose.T).astype(np.float32)
         shift += parted(points) + lowered(points, closed)
         oval = shift[list(FACE_OVAL)] * np.float32(_INNER_RING_SHARE)
         moved = vertices + np.concatenate([shift, oval, np.zeros_like(oval)])
