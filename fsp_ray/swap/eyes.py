@@ -116,14 +116,14 @@ class EyePainter:
         self._follow(frames, looks, closed < _FALLING, light)
         for seen, rims, fold in zip(self._seen, EYES, FOLDS, strict=True):
             target = eye_frame(drawn, rims)
-            if seen is None or target is None:
+            if target is None:
                 continue
             clear = _clarity([target])
             if clear * unfolded(closed) > 0:
                 above = target.inside(drawn[list(fold)])
                 draw_lid(picture, window, target, above, clear * unfolded(closed))
             share = clear * _openness(target)
-            if share > 0:
+            if share > 0 and seen is not None:
                 self._paint_one(picture, window, target, seen, share, blur_px)
 
     def _follow(

@@ -35,8 +35,8 @@ _DARKEST: Final = 0.85
 _CHEEK: Final = 0.16
 _SOFT: Final = 0.14
 _UNDER: Final = 0.08
-_LASHES: Final = 0.03
-_LASH_SHADE: Final = 0.45
+_LASHES: Final = 0.04
+_LASH_SHADE: Final = np.array([0.33, 0.42, 0.46])
 _COLUMNS: Final = np.linspace(-0.46, 0.46, 11)
 _SHAPE_PX: Final = 200
 
@@ -138,7 +138,7 @@ def draw_lid(picture: U8, window: Window, eye: EyeFrame, fold: F64, amount: floa
     top = top - _OVER
     down = np.clip((b - top) / np.maximum(low + _CHEEK - top, 1e-3), 0, 1)[:, :, None]
     lid = above + down * (beneath - above)
-    lid *= (1 - _LASH_SHADE * np.exp(-(((b - edge) / _LASHES) ** 2)))[:, :, None]
+    lid *= 1 - _LASH_SHADE * np.exp(-(((b - edge) / _LASHES) ** 2))[:, :, None]
     alpha = np.clip((b - top) / _SOFT, 0, 1) * np.clip((edge + _UNDER - b) / _UNDER, 0, 1)
     alpha *= np.clip((0.66 - np.abs(a)) / 0.16, 0, 1) * amount
     view = picture[part]

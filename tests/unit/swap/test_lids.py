@@ -126,6 +126,21 @@ def test_a_blink_is_seen_and_gone_again() -> None:
     assert min(far_from_skin[1], far_from_skin[3]) > 30
 
 
+def test_a_track_that_starts_with_shut_eyes_shows_lids() -> None:
+    """Though no iris was seen yet: nothing of the frame's own eye or of the texture's is left."""
+    shut = blinking(OPEN, 0)
+    rgb, face = portrait(OPEN, lids=0), plain_face()
+    session = MeshSwapper(SwapSettings(shape_gain=0, layout_gain=0)).session(
+        face, source_of(portrait(OPEN), OPEN)
+    )
+    eye = eye_frame(OPEN, EYES[0])
+    assert eye is not None
+    middle = np.round(eye.middle).astype(int)
+    rgb[middle[1] - 4 : middle[1] + 2, middle[0] - 8 : middle[0] + 8] = 0
+    session.apply(rgb, shut)
+    assert np.abs(opening_of(rgb, OPEN) - SKIN).mean() < 15
+
+
 def test_faces_without_eyes_to_see_are_left_alone() -> None:
     follower = Lids(source_of(portrait(OPEN), OPEN))
     turned = OPEN.copy()
