@@ -33,7 +33,9 @@ def test_a_face_that_nobody_tracked_is_patched_before_anything_is_rendered(film:
     film.models.recall_detector = _stranger()
     rehearsed = film.rehearse()
     assert rehearsed.patches
-    assert film.rehearsed_again == [[0, 1, 2, 3]] * 2  # the second time around the patches
+    assert film.rehearsed_again == [[0, 1, 2, 3]] * 2
+    found = load_findings(film.clip.staging.reading(rehearsal_name(_shard(film))))
+    assert found.faces.checked.tolist() == film.clip.pts[:12]  # frame by frame around the patches
     judgement = film.run()
     assert film.drawn_again == [[0, 1, 2, 3]]
     assert judgement.patches == rehearsed.patches
