@@ -30,10 +30,12 @@ _REACH: Final = 0.018
 _UNFOLDED: Final = (0.08, 0.4)
 # In eye widths: how far over the fold and under the lower rim the lid's ends take their colours,
 # how soft its edges are, and how wide the line of lashes.
-_OVER: Final = 0.14
+_OVER: Final = 0.07
 _DARKEST: Final = 0.85
-_CHEEK: Final = 0.16
-_SOFT: Final = 0.14
+_CHEEK: Final = 0.28
+_SOFT: Final = 0.13
+# Its share of smooth skin, against what the texture has there.
+_FLAT: Final = 0.85
 _UNDER: Final = 0.08
 _LASHES: Final = 0.04
 _LASH_SHADE: Final = np.array([0.33, 0.42, 0.46])
@@ -137,11 +139,11 @@ def draw_lid(picture: U8, window: Window, eye: EyeFrame, fold: F64, amount: floa
     above = np.maximum(above, _DARKEST * beneath)
     top = top - _OVER
     down = np.clip((b - top) / np.maximum(low + _CHEEK - top, 1e-3), 0, 1)[:, :, None]
-    lid = above + down * (beneath - above)
+    view = picture[part]
+    lid = _FLAT * (above + down * (beneath - above)) + (1 - _FLAT) * view
     lid *= 1 - _LASH_SHADE * np.exp(-(((b - edge) / _LASHES) ** 2))[:, :, None]
     alpha = np.clip((b - top) / _SOFT, 0, 1) * np.clip((edge + _UNDER - b) / _UNDER, 0, 1)
     alpha *= np.clip((0.66 - np.abs(a)) / 0.16, 0, 1) * amount
-    view = picture[part]
     view[:] = np.round(view + alpha[:, :, None] * (np.clip(lid, 0, 255) - view))
 
 
