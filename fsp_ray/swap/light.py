@@ -17,6 +17,7 @@ from fsp_ray.swap.gaze import EYES
 from fsp_ray.swap.lowpass import OFFSET, low_pass_light, luminance, resize
 from fsp_ray.swap.masks import TEXELS_PER_FACE, halve
 from fsp_ray.swap.occlusion import Occlusion
+from fsp_ray.swap.relief import Relief
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.texels import texel_map, vertex_normals
 from fsp_ray.synthesis.topology import load_topology
@@ -40,8 +41,9 @@ _FAR_PX: Final = 30000.0
 class TextureLight:
     """Lights one synthetic face frame by frame; keeps light and grain smooth over time.
 
-    T = eⁿ · (LP(I) + 4) · E − 4: the synthetic face's own ratios, times the frame's low-pass
-    light and tone, times the frame's wrinkles E against the track's mean.
+    T = eⁿ · (LP(I) + 4) · R · E − 4: the synthetic face's own ratios, times the frame's low-pass
+    light and tone, times what light from one side makes of the new face's relief, times the
+    frame's wrinkles E against the track's mean.
     """
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
@@ -50,6 +52,7 @@ class TextureLight:
         self._mean_seen = halve(source.weight)
         self._wrinkle_weight = settings.expression_weight
         self._light: F32 | None = None
+        self._relief = Relief()
         self._occlusion = Occlusion(source)
         self._hidden: F32 | None = None
 
@@ -58,21 +61,26 @@ class TextureLight:
         """What lay before the face in the last frame, f32[128, 128] in 0..1; None for nothing."""
         return self._hidden
 
-    def shade(self, rgb: U8, vertices: F32, side_px: int) -> U8:
+    def shade(self, rgb: U8, read: F32, drawn: F32, side_px: int) -> U8:
         """Return the lit texture, u8[side, side, 3].
 
         Args:
             rgb: u8[H, W, 3], the frame before anything is drawn on this face.
-            vertices: f32[504, 3], the face and its inner ring in pixels of the frame.
+            read: f32[504, 3], the face and its inner ring in pixels of the frame.
+            drawn: f32[504, 3], where they go.
             side_px: of the texture wanted; a small face needs a small one.
         """
-        texture, seen = _unwrap_half(rgb, vertices)
-        clear = float(np.ptp(vertices[:NUM_POINTS, 0])) >= _CLEAR_PX
+        normals = vertex_normals(read)
+        texture, seen = _unwrap_half(rgb, read, normals[:, 2])
+        clear = float(np.ptp(read[:NUM_POINTS, 0])) >= _CLEAR_PX
         self._hidden = self._occlusion.follow(texture, seen) if clear else None
         light, change = self._follow_light(low_pass_light(texture, seen))
         lit = resize(light, _HALF_PX)
         relative = (texture[:, :, 1] + np.float32(OFFSET)) / lit[:, :, 1]
         self._detail.follow(np.asarray(relative, np.float32), seen, max(_DETAIL_RATE, change))
+        rate = max(_LIGHT_RATE, change)
+        self._relief.follow(luminance(texture), normals, seen, rate)
+        lit *= resize(self._relief.shade(vertex_normals(drawn)), _HALF_PX)[:, :, None]
         if self._wrinkle_weight > 0:
             lit *= self._wrinkles(texture, seen)[:, :, None]
         shaded = cv2.multiply(resize(lit, side_px), self._detail.ratio(side_px))
@@ -115,11 +123,13 @@ class TextureLight:
         return np.asarray(kept, np.float32)
 
 
-def _unwrap_half(rgb: U8, vertices: F32) -> tuple[U8, F32]:
-    """Return every other texel of the frame's texture, and how well each is seen."""
+def _unwrap_half(rgb: U8, vertices: F32, facing: F32) -> tuple[U8, F32]:
+    """Return every other texel of the frame's texture, and how well each is seen.
+
+    `facing`, f32[504], is 1 where the surface looks at the camera.
+    """
     vertex, share = _half_texels()
-    normal = vertex_normals(vertices)[:, 2]
-    seen = np.clip((normal - _BLIND) / (_CLEAR - _BLIND), 0, 1)
+    seen = np.clip((facing - _BLIND) / (_CLEAR - _BLIND), 0, 1)
     place = np.clip(vertices[:, :2] - np.float32(0.5), -_FAR_PX, _FAR_PX)
     x, y, weight = ((np.take(column, vertex) * share).sum(axis=0) for column in (*place.T, seen))
     texture = cv2.remap(rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

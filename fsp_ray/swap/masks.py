@@ -116,6 +116,13 @@ def rim_mask() -> F32:
 
 
 @functools.cache
+def edge_fade() -> F32:
+    """Return f32[256, 256], 0 at the face's edge and beyond, rising to 1 inside."""
+    soft = np.clip((_distance_inside(_filled(FACE_OVAL)) - 6) / 28, 0, 1)
+    return np.asarray(soft * soft * (3 - 2 * soft), np.float32)
+
+
+@functools.cache
 def beard_masks() -> tuple[F32, F32, F32]:
     """Return where moustache, chin beard and whiskers grow, f32[256, 256] each, softly edged."""
     uv = load_topology().uv * np.float32(TEXTURE_PX)

@@ -45,7 +45,7 @@ def lit(rgb: U8, frames: int = 1) -> np.ndarray:
     light = TextureLight(synthetic(), source_of(rgb, points), SETTINGS)
     vertices = with_rings(points)[:TEXTURED_VERTICES]
     for _ in range(frames):
-        texture = light.shade(rgb, vertices, TEXTURE_PX)
+        texture = light.shade(rgb, vertices, vertices, TEXTURE_PX)
     return texture[90:200, 60:200].astype(float)
 
 
@@ -79,8 +79,8 @@ def test_sharpness_changes_slowly_within_a_track() -> None:
     points = pose(220, (200, 190))
     vertices = with_rings(points)[:TEXTURED_VERTICES]
     light = TextureLight(synthetic(), source_of(sharp, points), SETTINGS)
-    before = fine_strength(light.shade(sharp, vertices, TEXTURE_PX).astype(float))
-    after = fine_strength(light.shade(soft, vertices, TEXTURE_PX).astype(float))
+    before = fine_strength(light.shade(sharp, vertices, vertices, TEXTURE_PX).astype(float))
+    after = fine_strength(light.shade(soft, vertices, vertices, TEXTURE_PX).astype(float))
     assert 0.65 * before < after <= before * 1.02
 
 
@@ -105,7 +105,8 @@ def test_a_film_without_colour_gets_a_face_without() -> None:
     coloured.texture[80:120, :, 0] += 40
     points = pose(220, (200, 190))
     light = TextureLight(coloured, source_of(grey, points), SETTINGS)
-    texture = light.shade(grey, with_rings(points)[:TEXTURED_VERTICES], TEXTURE_PX).astype(int)
+    vertices = with_rings(points)[:TEXTURED_VERTICES]
+    texture = light.shade(grey, vertices, vertices, TEXTURE_PX).astype(int)
     assert np.ptp(texture[60:200, 40:216], axis=2).max() <= 3
 
 
@@ -117,7 +118,9 @@ def test_the_light_at_the_edge_goes_over_into_what_lies_beyond() -> None:
     far = np.hypot((np.mgrid[:400, :400][1] - 200) / 110, (np.mgrid[:400, :400][0] - 190) / 145)
     turned = (plain * (1 - 0.4 * np.clip((far - 0.7) / 0.3, 0, 1))[:, :, None]).astype(np.uint8)
     textures = [
-        TextureLight(synthetic(), source_of(rgb, points), SETTINGS).shade(rgb, vertices, TEXTURE_PX)
+        TextureLight(synthetic(), source_of(rgb, points), SETTINGS).shade(
+            rgb, vertices, vertices, TEXTURE_PX
+        )
         for rgb in (plain, turned)
     ]
     ratio = textures[1].astype(float).mean(axis=2) / textures[0].astype(float).mean(axis=2)
