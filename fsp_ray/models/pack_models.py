@@ -86,7 +86,7 @@ class OpenModels:
         return self._once(
             "second_detector",
             lambda: _at_scales(
-                CenterFace(self._session("centerface"), min_score=_HINT_SCORE),
+                CenterFace(self._centerface_session(), min_score=_HINT_SCORE),
                 (_RECALL_CENTERFACE_PX,),
             ),
         )
@@ -138,13 +138,17 @@ class OpenModels:
         return _at_scales(self._yunet(), _DETECTOR_LONG_SIDES_PX)
 
     def _make_recall_detector(self) -> FaceDetector:
-        centerface = CenterFace(self._session("centerface"))
+        centerface = CenterFace(self._centerface_session())
         return UnionDetector(
             [
                 DetectionPass(centerface, _RECALL_CENTERFACE_PX),
                 DetectionPass(self._yunet(), _RECALL_YUNET_PX),
             ]
         )
+
+    def _centerface_session(self) -> Session:
+        """One net for both detectors that ask it: who doubts a face asks about the same frame."""
+        return self._once("centerface_session", lambda: self._remembering("centerface"))
 
     def _yunet(self) -> YuNet:
         return self._once("yunet", lambda: YuNet(self._yunet_session()))
@@ -157,14 +161,15 @@ class OpenModels:
 
     def _sface(self) -> Session:
         """One net for the matcher and the attributes: who asks second gets the same answer."""
-        return self._once(
-            "sface", lambda: RememberingSession(self._model("sface"), threads=self._threads)
-        )
+        return self._once("sface", lambda: self._remembering("sface"))
 
     def _once(self, key: str, make: Callable[[], _T]) -> _T:
         if key not in self._made:
             self._made[key] = make()
         return cast("_T", self._made[key])
+
+    def _remembering(self, name: str) -> Session:
+        return RememberingSession(self._model(name), threads=self._threads)
 
     def _session(self, name: str) -> Session:
         return Session(self._model(name), threads=self._threads)

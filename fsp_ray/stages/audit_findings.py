@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
@@ -31,6 +31,8 @@ class Looks:
         source, published: f32[K, D], unit vectors by the auditor.
         found: bool[K], whether a detector finds the published face.
         age_years, female: f32[K], as read from the published face.
+
+    In a rehearsal the last three are not read: False and nan.
     """
 
     pts: I64
@@ -53,6 +55,23 @@ class Looks:
 
     def __len__(self) -> int:
         return len(self.pts)
+
+    @classmethod
+    def none(cls, dimensions: int) -> Looks:
+        """Return no looks, by an auditor of so many dimensions."""
+        index, vectors = np.zeros(0, np.int64), np.zeros((0, dimensions), np.float32)
+        values = np.zeros(0, np.float32)
+        return cls(index, index, vectors, vectors, np.zeros(0, np.bool_), values, values)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Looks]) -> Looks:
+        """Put the looks of one list of persons together."""
+        names = cls.__dataclass_fields__
+        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+
+    def chosen(self, index: npt.NDArray[np.generic]) -> Looks:
+        """Return some of them, by index or by bool[K]."""
+        return Looks(**{name: getattr(self, name)[index] for name in self.__dataclass_fields__})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

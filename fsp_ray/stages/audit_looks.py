@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +13,7 @@ from fsp_ray.core.face_types import F32, I64, U8, Landmarks, Track
 from fsp_ray.core.protocols import Models
 from fsp_ray.faces import SWAP, head_pose, iou, rois_from_landmarks
 from fsp_ray.faces.geometry import box_from_points, box_size
-from fsp_ray.stages.audit_findings import Looks
+from fsp_ray.stages.audit_findings import Bools, Looks
 from fsp_ray.stages.shard_plan import PlannedTrack
 
 MAX_LOOKS: Final = 8
@@ -60,18 +61,28 @@ def _gap(points: F32, upper: int, lower: int) -> F32:
 
 @dataclass(slots=True)
 class Looker:
-    """Takes the auditor's looks at the frames that go by. Biometric: memory only."""
+    """Takes the auditor's looks at the frames that go by. Biometric: memory only.
+
+    Attributes:
+        models: who looks.
+        tracks: of the shard.
+        persons: of the shard, in the order that looks count them in.
+        whom: persons to look at.
+        briefly: only compare; leave out what else is read from a published face.
+    """
 
     models: Models
     tracks: Sequence[PlannedTrack]
     persons: Sequence[str]
+    whom: AbstractSet[str]
+    briefly: bool = False
     due: dict[int, list[tuple[PlannedTrack, int]]] = field(init=False)
     taken: list[Looks] = field(init=False, default_factory=list[Looks])
 
     def __post_init__(self) -> None:
         self.due = {}
         for planned in self.tracks:
-            for entry in choose_looks(planned):
+            for entry in choose_looks(planned) if planned.person_id in self.whom else ():
                 self.due.setdefault(int(planned.track.pts[entry]), []).append((planned, entry))
 
     def is_due(self, pts: int) -> bool:
@@ -84,27 +95,22 @@ class Looker:
         source = np.stack([planned.track.points[entry] for planned, entry in due])
         presence = np.array([planned.track.presence[entry] for planned, entry in due], np.float32)
         published = self._refit(after, source)
-        attributes = self.models.attributes.estimate(after, published)
+        found, age_years, female = self._read(after, published, due)
         self.taken.append(
             Looks(
                 pts=np.full(len(due), pts, np.int64),
                 person=self._persons(planned for planned, _ in due),
                 source=self.models.auditor.embed(before, Landmarks(source, presence)),
                 published=self.models.auditor.embed(after, published),
-                found=self._found(after, [p.track for p, _ in due], [e for _, e in due]),
-                age_years=attributes.age_years,
-                female=attributes.female_probability,
+                found=found,
+                age_years=age_years,
+                female=female,
             )
         )
 
     def looks(self) -> Looks:
         """Return all that was seen."""
-        empty = np.zeros((0, self.models.auditor.dimensions), np.float32)
-        none, no_index = np.zeros(0, np.float32), np.zeros(0, np.int64)
-        start = Looks(no_index, no_index, empty, empty, np.zeros(0, np.bool_), none, none)
-        parts = [start, *self.taken]
-        names = Looks.__dataclass_fields__
-        return Looks(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+        return Looks.joined([Looks.none(self.models.auditor.dimensions), *self.taken])
 
     def _persons(self, planned: Iterable[PlannedTrack]) -> I64:
         return np.array([self.persons.index(p.person_id) for p in planned], np.int64)
@@ -116,9 +122,18 @@ class Looker:
         points = np.where(lost[:, None, None], source, fit.points).astype(np.float32)
         return Landmarks(points, fit.presence)
 
-    def _found(
-        self, after: U8, tracks: Sequence[Track], entries: Sequence[int]
-    ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def _read(
+        self, after: U8, published: Landmarks, due: Sequence[tuple[PlannedTrack, int]]
+    ) -> tuple[Bools, F32, F32]:
+        """Return whether the faces are found, how old they look, and how female."""
+        if self.briefly:
+            unread = np.full(len(due), np.nan, np.float32)
+            return np.zeros(len(due), np.bool_), unread, unread
+        attributes = self.models.attributes.estimate(after, published)
+        found = self._found(after, [p.track for p, _ in due], [e for _, e in due])
+        return found, attributes.age_years, attributes.female_probability
+
+    def _found(self, after: U8, tracks: Sequence[Track], entries: Sequence[int]) -> Bools:
         boxes = np.stack([track.xyxy[entry] for track, entry in zip(tracks, entries, strict=True)])
         detected = self.models.detector.detect(after[None]).xyxy
         if not len(detected):

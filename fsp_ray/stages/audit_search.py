@@ -36,10 +36,11 @@ def find_faces(models: Models, rgb: U8, *, closely: bool) -> F32:
         rgb: u8[H, W, 3].
         closely: look at a second scale, too.
     """
-    parts = [models.recall_detector.detect(rgb[None])]
+    tiled = closely and min(rgb.shape[:2]) >= _MIN_SIDE_PX
+    tiles = tuple(_in_tiles(models, rgb)) if tiled else ()
+    # The whole frame last: the second detector may be asked about it, and its net remembers.
+    parts = [models.recall_detector.detect(rgb[None]), *tiles]
     quick = [models.detector.detect(rgb[None])]
-    if closely and min(rgb.shape[:2]) >= _MIN_SIDE_PX:
-        parts.extend(_in_tiles(models, rgb))
     found = _united([*quick, *parts])
     sure = (found.det_score >= _SURE_SCORE) | (_seen(found, quick) & _seen(found, parts))
     fits = fit_from_detections(models.landmarker, rgb, found, np.flatnonzero(~sure).tolist())

@@ -17,6 +17,7 @@ from fsp_ray.stages.audit_findings import (
     rehearsal_name,
     save_findings,
 )
+from fsp_ray.stages.audit_looks import Looker
 from fsp_ray.stages.inspector import Inspector, searched_frames
 from fsp_ray.stages.results import AuditedShard
 from fsp_ray.stages.shard_plan import load_shard_plan
@@ -71,7 +72,8 @@ def audit_shard(
     known = load_faces_found(staging, name(shard.shard_id))
     # Closer once: a search that never ends would quarantine the video.
     frames = searched_frames(plan, info, settings, known, closer=audits == 1)
-    inspector = Inspector(models, plan, frames, known)
+    looker = Looker(models, plan.tracks, plan.persons, whom=frozenset(plan.persons))
+    inspector = Inspector(plan, models, looker, frames, known)
     source = decode(media, info, shard, batch_bytes=_BATCH_BYTES)
     segment = segment_name(shard.shard_id)
     sha256 = staging.sha256(segment)

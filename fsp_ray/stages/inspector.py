@@ -57,21 +57,21 @@ class Inspector:
     """Looks at a shard's frames in order.
 
     Attributes:
-        models: who looks.
         plan: what is to be drawn.
+        models: who looks.
+        looker: shows synthetic faces to the auditor.
         frames: which frames are searched for faces that no track has.
         known: what was found in the source before: not searched for again.
         only_strangers: of what a search finds, check only faces that no track has. The others are
             compared in frames that are there.
     """
 
-    models: Models
     plan: ShardPlan
+    models: Models
+    looker: Looker
     frames: SearchedFrames
     known: SourceFaces | None = None
     only_strangers: bool = False
-    persons: tuple[str, ...] = field(init=False)
-    looker: Looker = field(init=False)
     entries: dict[int, list[tuple[PlannedTrack, int]]] = field(init=False)
     starts: set[int] = field(init=False)
     ends: set[int] = field(init=False)
@@ -87,8 +87,6 @@ class Inspector:
 
     def __post_init__(self) -> None:
         tracks = self.plan.tracks
-        self.persons = tuple(sorted({planned.person_id for planned in tracks}))
-        self.looker = Looker(self.models, tracks, self.persons)
         self.entries = {}
         self.starts = {int(planned.track.pts[0]) for planned in tracks}
         self.ends = {int(planned.track.pts[-1]) for planned in tracks}
@@ -120,10 +118,10 @@ class Inspector:
         swapped = [(p.person_id, int((p.modes == SWAP).sum())) for p in self.plan.tracks]
         frames = [(p.person_id, len(p.track)) for p in self.plan.tracks]
         return ShardFindings(
-            persons=self.persons,
-            frames=_sums(self.persons, frames),
-            swapped=_sums(self.persons, swapped),
-            leaked=_sums(self.persons, [(person, 1) for person, _ in leaked if person]),
+            persons=self.plan.persons,
+            frames=_sums(self.plan.persons, frames),
+            swapped=_sums(self.plan.persons, swapped),
+            leaked=_sums(self.plan.persons, [(person, 1) for person, _ in leaked if person]),
             leaks=(
                 *leaks_found(self.shown, self.found, self.timeline),
                 *leaks_followed(self.followed, self.timeline),

@@ -142,19 +142,14 @@ def _load_findings(shard_id: str, drawn: DrawnVideo, staging: Staging) -> ShardF
 
 def _looks(person_id: str, shards: Sequence[ShardFindings]) -> Looks:
     parts = [
-        _chosen(found.looks, found.looks.person == found.persons.index(person_id))
+        found.looks.chosen(found.looks.person == found.persons.index(person_id))
         for found in shards
         if person_id in found.persons
     ]
-    names = Looks.__dataclass_fields__
-    looks = Looks(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+    looks = Looks.joined(parts)
     if len(looks) <= MAX_LOOKS:
         return looks
-    return _chosen(looks, np.linspace(0, len(looks) - 1, MAX_LOOKS).round().astype(int))
-
-
-def _chosen(looks: Looks, index: np.ndarray[tuple[int], np.dtype[np.generic]]) -> Looks:
-    return Looks(**{name: getattr(looks, name)[index] for name in Looks.__dataclass_fields__})
+    return looks.chosen(np.linspace(0, len(looks) - 1, MAX_LOOKS).round().astype(int))
 
 
 def _findings(

@@ -6,17 +6,26 @@ frames and not all of them. Nothing is published on its word: the audit looks at
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.face_types import U8
 from fsp_ray.core.protocols import FaceSwapper, MediaSource, Models
 from fsp_ray.core.video_types import Shard, VideoInfo
-from fsp_ray.stages.audit_findings import load_faces_found, rehearsal_name, save_findings
+from fsp_ray.stages.audit_findings import (
+    Looks,
+    ShardFindings,
+    load_findings,
+    rehearsal_name,
+    save_findings,
+)
+from fsp_ray.stages.audit_looks import Looker
 from fsp_ray.stages.inspector import Inspector, searched_frames
 from fsp_ray.stages.results import RehearsedShard
 from fsp_ray.stages.scene import Scene
-from fsp_ray.stages.shard_plan import load_shard_plan
+from fsp_ray.stages.shard_plan import ShardPlan, load_shard_plan
 from fsp_ray.stages.staging import Staging
 from fsp_ray.stages.timing import Stopwatch
 from fsp_ray.video import decode, prefetch
@@ -68,17 +77,41 @@ def rehearse_shard(
         VideoError: the shard can't be decoded, or a staged file is missing.
     """
     watch = Stopwatch()
+    name = rehearsal_name(shard.shard_id)
     with watch.part("rehearse"):
         plan = load_shard_plan(shard, staging, rounds=rounds)
         scene = Scene.of(plan, swapper)
-        name = rehearsal_name(shard.shard_id)
-        known = load_faces_found(staging, name) if rounds else None
-        frames = searched_frames(plan, info, settings, known, closer=rounds == 1)
-        inspector = Inspector(models, plan, frames, known, only_strangers=True)
+        earlier = load_findings(staging.reading(name)) if rounds else None
+        inspector = _inspector(plan, models, info, settings, earlier)
     for batch in watch.waiting("decode", prefetch(decode(media, info, shard), depth=1)):
         with watch.part("rehearse"):
             for pts, rgb in zip(batch.pts.tolist(), batch.rgb, strict=True):
                 inspector.push(RehearsedFrame(pts, rgb, scene))
     with watch.part("rehearse"):
-        save_findings(staging, name, inspector.finish())
+        save_findings(staging, name, _joined(earlier, inspector.finish(), plan))
     return RehearsedShard(shard.shard_id, shard.video_id, watch.seconds())
+
+
+def _inspector(
+    plan: ShardPlan,
+    models: Models,
+    info: VideoInfo,
+    settings: RunSettings,
+    earlier: ShardFindings | None,
+) -> Inspector:
+    """Look at everybody the first time, and then at those with another face."""
+    known = earlier.faces if earlier else None
+    whom = plan.retried if earlier else frozenset(plan.persons)
+    looker = Looker(models, plan.tracks, plan.persons, whom=whom, briefly=True)
+    # Closer once, where patches are new.
+    closer = earlier is not None and plan.rehearsals == 1
+    frames = searched_frames(plan, info, settings, known, closer=closer)
+    return Inspector(plan, models, looker, frames, known, only_strangers=True)
+
+
+def _joined(earlier: ShardFindings | None, now: ShardFindings, plan: ShardPlan) -> ShardFindings:
+    """Keep the looks at those who were not looked at again."""
+    if earlier is None:
+        return now
+    kept = np.array([plan.persons[i] not in plan.retried for i in earlier.looks.person], np.bool_)
+    return replace(now, looks=Looks.joined([earlier.looks.chosen(kept), now.looks]))

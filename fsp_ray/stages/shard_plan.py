@@ -43,13 +43,22 @@ class PlannedTrack:
 class ShardPlan:
     """All that is to be drawn in a shard.
 
-    `rehearsals` counts those of the video's rounds so far that were rehearsals.
+    Attributes:
+        tracks, bridges, patches: what is drawn.
+        rehearsals: how many of the video's rounds so far were rehearsals.
+        retried: persons of the video who have another face than in the round before.
     """
 
     tracks: tuple[PlannedTrack, ...]
     bridges: tuple[Bridge, ...]
     patches: tuple[Patch, ...]
     rehearsals: int = 0
+    retried: frozenset[str] = frozenset()
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Ids of those who appear in the shard, ascending."""
+        return tuple(sorted({planned.person_id for planned in self.tracks}))
 
 
 def load_shard_plan(shard: Shard, staging: Staging, *, rounds: int) -> ShardPlan:
@@ -77,7 +86,14 @@ def load_shard_plan(shard: Shard, staging: Staging, *, rounds: int) -> ShardPlan
         if patch.last_pts >= shard.start_pts and patch.first_pts < shard.stop_pts
     )
     planned = tuple(_planned(track, owners[track.track_id], pairs) for track in tracks)
-    return ShardPlan(planned, bridges, patches, judgement.rehearsals)
+    return ShardPlan(planned, bridges, patches, judgement.rehearsals, _retried(staging, rounds))
+
+
+def _retried(staging: Staging, rounds: int) -> frozenset[str]:
+    if rounds == 0:
+        return frozenset()
+    now, before = (load_judgement(staging, n).attempts for n in (rounds, rounds - 1))
+    return frozenset(person for person in now if now[person] != before.get(person))
 
 
 def _planned(track: Track, person_id: str, pairs: Pairs) -> PlannedTrack:

@@ -11,6 +11,7 @@ from fsp_ray.models.convert.pooling import add_pooled_output
 from fsp_ray.models.convert.sface import POOLED
 from fsp_ray.models.install import load_model
 from fsp_ray.models.manifest import show_pack
+from fsp_ray.models.pack_models import load_models
 from fsp_ray.models.remembering import RememberingSession
 from fsp_ray.models.session import Session
 
@@ -58,3 +59,19 @@ def test_sface_puts_out_what_the_head_was_fitted_on(converted):
     pooled = converted("sface").run(batch)[POOLED]
     assert pooled.shape == (2, 3072)
     assert (pooled[:, 2048:] >= 0).all()
+
+
+def test_two_detectors_that_share_a_net_run_it_once_for_a_frame(monkeypatch):
+    runs = []
+    run = Session.run
+    monkeypatch.setattr(
+        Session, "run", lambda self, batch: runs.append(batch.shape) or run(self, batch)
+    )
+    models = load_models("open")
+    frame = np.random.default_rng(0).integers(0, 256, (1, 270, 480, 3), np.uint8)
+    models.recall_detector.detect(frame)
+    both = len(runs)
+    models.second_detector.detect(frame)
+    assert len(runs) == both
+    models.second_detector.detect(255 - frame)
+    assert len(runs) == both + 1
