@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fsp_ray.audit.evaluation.conditions import blur_as_deface
 from fsp_ray.audit.evaluation.encoded import encoded_again
-from fsp_ray.audit.evaluation.movement import Trail
+from fsp_ray.audit.evaluation.movement import Trail, fitted
 from fsp_ray.audit.evaluation.portraits import Panel, Reading
 from fsp_ray.audit.leaks import likeness
 from fsp_ray.core.config import RunSettings, VideoLimits
@@ -212,8 +212,8 @@ class ClipReader:
         if not seen:
             return
         rois = rois_from_landmarks(np.stack([one.points for one in seen]))
-        before = self._models.landmarker.landmarks(rgb, rois)
-        again = self._models.landmarker.landmarks(others[_AGAIN], rois)
+        before = fitted(self._models.landmarker, rgb, rois)
+        again = fitted(self._models.landmarker, others[_AGAIN], rois)
         for name, after in published.items():
             trails = reading.trails.setdefault(name, {})
             self._follow(trails, after, seen, rois, before, again)
@@ -234,14 +234,14 @@ class ClipReader:
         before: Landmarks,
         again: Landmarks,
     ) -> None:
-        fitted = self._models.landmarker.landmarks(after, rois)
+        now = fitted(self._models.landmarker, after, rois)
         found = self._models.detector.detect(after[None])
         overlap = overlap_of_smaller(box_from_points(before.points), found.xyxy)
         for row, one in enumerate(seen):
             trail = trails.setdefault(one.track_id, Trail())
             trail.pts.append(one.pts)
             trail.before.append(before.points[row].copy())
-            trail.after.append(fitted.points[row].copy())
+            trail.after.append(now.points[row].copy())
             trail.again.append(again.points[row])
             trail.found.append(bool((overlap[row] >= _MIN_OVERLAP).any()))
 
