@@ -18,6 +18,7 @@ from fsp_ray.core.protocols import FaceGenerator, FaceSwapper, Models
 from fsp_ray.swap.choosing_ages import CLOSE_YEARS, AgeReading, AgeTrail
 from fsp_ray.swap.choosing_costs import REFUSED, Costs, Judged, reading
 from fsp_ray.swap.choosing_cues import TextureLikeness, shape_gap
+from fsp_ray.swap.choosing_forecast import Forecast, Sketcher, load_forecast
 from fsp_ray.swap.choosing_settings import ChooserSettings
 from fsp_ray.swap.choosing_trials import Look, TryOn
 from fsp_ray.swap.settings import SwapSettings
@@ -44,11 +45,17 @@ class _Person:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidate:
-    """A face as drawn, the seed it came from, and what is known of it before it is put on."""
+    """A face as made, the seed it came from, and what is known of it before it is put on.
+
+    Attributes:
+        cost: of its shape and its marks.
+        forecast: what it is to cost by what will be read of it; until that is read.
+    """
 
     seed: int
     face: SyntheticFace
     cost: float
+    forecast: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +87,12 @@ class FaceChooser:
         *,
         swap: SwapSettings | None = None,
         settings: ChooserSettings = _DEFAULT,
+        forecast: Forecast | None = None,
     ) -> None:
+        """Take what is needed; the forecast, of the first judge, needs a generator of sketches."""
         self._generator = generator
+        self._sketcher = generator if isinstance(generator, Sketcher) else None
+        self._forecast = forecast
         self._try_on = try_on
         self._swap = swap or SwapSettings()
         self._settings = settings
@@ -99,7 +110,10 @@ class FaceChooser:
     ) -> FaceChooser:
         """Return a chooser with a pack's judges; `swap` are the swapper's settings."""
         try_on = TryOn(swapper, models.judges, models.attributes, models.landmarker)
-        return cls(generator, try_on, swap=swap, settings=settings)
+        forecast = load_forecast()
+        if forecast.dimensions != models.judges[0].dimensions:
+            forecast = None
+        return cls(generator, try_on, swap=swap, settings=settings, forecast=forecast)
 
     def choose(
         self,
@@ -114,10 +128,10 @@ class FaceChooser:
         attempt: int = 0,
     ) -> Choice:
         """Return the best of some faces drawn; see `core.protocols.FaceChooser`."""
-        judged = self._judged(gender, views[: self._settings.views], taken)
         used = views[: self._settings.views]
+        judged = self._judged(age_years, gender, used, taken)
         person = _Person(person_id, age_years, gender, source, used, judged)
-        candidates = self._drawn(person, rng, self._settings.candidates * (1 + attempt))
+        candidates = self._drawn(person, rng, 1 + attempt)
         if not views:
             return Choice(candidates[0].face, FaceReading(()))
         tried = self._tried(person, candidates, self._settings.tried * (1 + attempt))
@@ -140,24 +154,45 @@ class FaceChooser:
         return reading([look for look in looks if look is not None])
 
     def _judged(
-        self, gender: Gender, views: Sequence[HeadView], taken: Sequence[FaceReading]
+        self,
+        age_years: float,
+        gender: Gender,
+        views: Sequence[HeadView],
+        taken: Sequence[FaceReading],
     ) -> Judged:
         """Read the real face on the views that faces are tried on."""
         read = [other.embeddings for other in taken if other.embeddings]
         stacked = [np.stack(vectors) for vectors in zip(*read, strict=True)]
-        return Judged(gender, [self._try_on.bare(view) for view in views], stacked)
+        forecast = self._forecast
+        typical = None if forecast is None else forecast.typical_of(gender, age_years)
+        return Judged(gender, [self._try_on.bare(view) for view in views], stacked, typical)
 
-    def _drawn(self, person: _Person, rng: np.random.Generator, count: int) -> list[_Candidate]:
-        """Draw faces, the most promising first."""
+    def _drawn(self, person: _Person, rng: np.random.Generator, times: int) -> list[_Candidate]:
+        """Make so many times the usual number of faces, the most promising first."""
         likeness = TextureLikeness(person.source)
-        seeds = [int(seed) for seed in rng.integers(0, 1 << 62, count)]
         drawn: list[_Candidate] = []
-        for seed in seeds:
+        for seed, forecast in self._promising(person, rng, times):
             face = self._face(person, seed, person.age_years)
             cost = self._settings.texture_weight * likeness.of(face)
             cost += self._shape_cost(face, person.source)
-            drawn.append(_Candidate(seed, face, cost))
-        return sorted(drawn, key=lambda candidate: candidate.cost)
+            drawn.append(_Candidate(seed, face, cost, forecast))
+        return sorted(drawn, key=lambda candidate: candidate.cost + candidate.forecast)
+
+    def _promising(
+        self, person: _Person, rng: np.random.Generator, times: int
+    ) -> list[tuple[int, float]]:
+        """Return seeds of faces that are worth making, and what they are forecast to cost."""
+        settings, judged = self._settings, person.judged
+        count = times * settings.candidates
+        if self._forecast is None or self._sketcher is None or not judged.bare:
+            return [(int(seed), 0.0) for seed in rng.integers(0, 1 << 62, count)]
+        seeds = [int(seed) for seed in rng.integers(0, 1 << 62, times * settings.sketched)]
+        age_years, gender = person.age_years, person.gender
+        sketches = self._sketcher.sketch(seeds, age_years, gender, person.source)
+        bare = judged.bare[0].embeddings[0]
+        foretold = self._forecast.read(sketches, gender, age_years, bare)
+        costs = self._costs.of_forecasts(judged, foretold)
+        return [(seeds[n], float(costs[n])) for n in np.argsort(costs, kind="stable")[:count]]
 
     def _face(self, person: _Person, seed: int, age_years: float) -> SyntheticFace:
         """Return the face of a seed; the same at every age, but for its age."""

@@ -11,7 +11,9 @@ import numpy as np
 from fsp_ray.core.ages import Gender
 from fsp_ray.core.face_types import F32, FaceReading
 from fsp_ray.core.protocols import FaceEmbedder
+from fsp_ray.faces.geometry import F64
 from fsp_ray.swap.choosing_ages import AgeTrail
+from fsp_ray.swap.choosing_forecast import Foretold
 from fsp_ray.swap.choosing_settings import ChooserSettings
 from fsp_ray.swap.choosing_trials import Look
 
@@ -19,6 +21,10 @@ REFUSED: Final = 10.0
 """What a refused face costs: it is put on only where every other is refused, too."""
 
 _FAR: Final = 0.01
+# So many of the taken faces count. Away from one alone, most ways lead to the next.
+_NEAREST: Final = 8
+# Years that a face is forecast to miss by, and that are corrected later without harm.
+_EASY_YEARS: Final = 3.0
 # Nearer to even than this, the next look may read as the other gender.
 _EVEN: Final = 0.1
 
@@ -31,11 +37,14 @@ class Judged:
         gender: as the face is to read.
         bare: what is read from the views without a synthetic face.
         taken: f32[K, D] a judge, how the faces read that others have; none where nobody has one.
+        typical: f32[D], what the first judge reads from synthetic faces of that gender and age on
+            average; None where that is not known.
     """
 
     gender: Gender
     bare: Sequence[Look]
     taken: Sequence[F32]
+    typical: F32 | None = None
 
 
 class Costs:
@@ -51,7 +60,31 @@ class Costs:
             return REFUSED
         worn = list(looks.values())
         cost = self._likeness(judged, worn) + self._near(judged, worn)
-        return cost + self._of_gender(judged, worn) + REFUSED * self._is_faint(judged, worn)
+        if judged.typical is not None:
+            read = reading(worn).embeddings[0]
+            cost += (
+                self._settings.typical_weight * float(read @ judged.typical) / self._thresholds[0]
+            )
+        probability = np.array(_probability(judged.gender, worn))
+        cost += float(self._of_gender(probability))
+        return cost + REFUSED * self._is_faint(judged, worn)
+
+    def of_forecasts(self, judged: Judged, foretold: Foretold) -> F64:
+        """Return the same, f64[N], for faces that are not made yet, as the first judge sees them.
+
+        Ages that are hard to correct count, too. `judged` has at least one bare look.
+        """
+        settings, threshold = self._settings, self._thresholds[0]
+        embeddings = foretold.embeddings.astype(np.float64)
+        cost = embeddings @ judged.bare[0].embeddings[0] / threshold
+        if judged.taken:
+            cost += self._of_nearness(embeddings @ judged.taken[0].T / threshold)
+        if judged.typical is not None:
+            cost += settings.typical_weight * (embeddings @ judged.typical) / threshold
+        female = foretold.female_probability.astype(np.float64)
+        cost += self._of_gender(female if judged.gender == "female" else 1 - female)
+        beyond = np.maximum(0.0, np.abs(foretold.older_years) - _EASY_YEARS)
+        return np.asarray(cost + settings.age_weight * beyond**2, np.float64)
 
     def of_age(self, trail: AgeTrail, asked_years: float) -> float:
         """Return what it costs to read older or younger than wanted."""
@@ -80,17 +113,25 @@ class Costs:
         return float(np.mean(seen) + np.max(seen)) / 2
 
     def _near(self, judged: Judged, looks: Sequence[Look]) -> float:
-        """Return what it costs to read like somebody else with a synthetic face."""
-        settings = self._settings
+        """Return what it costs to read like others with a synthetic face, for the worst judge."""
         seen = zip(reading(looks).embeddings, judged.taken, self._thresholds, strict=False)
-        near = max((float((t @ m).max()) / threshold for m, t, threshold in seen), default=0)
-        return settings.near_weight * max(0.0, near - settings.near)
+        costs = [
+            float(self._of_nearness((t @ m)[None].astype(np.float64) / threshold)[0])
+            for m, t, threshold in seen
+        ]
+        return max(costs, default=0.0)
 
-    def _of_gender(self, judged: Judged, looks: Sequence[Look]) -> float:
+    def _of_nearness(self, likeness: F64) -> F64:
+        """Return what likeness to K taken faces costs, f64[N, K] to f64[N]: that to the nearest."""
+        settings, count = self._settings, min(_NEAREST, likeness.shape[1])
+        nearest = np.partition(likeness, -count, axis=1)[:, -count:]
+        return settings.near_weight * np.maximum(0, nearest - settings.near).mean(axis=1)
+
+    def _of_gender(self, probability: F64) -> F64:
+        """Return what it costs to read as of the right gender by some probabilities only."""
         settings = self._settings
-        probability = _probability(judged.gender, looks)
-        missing = max(0.0, settings.sure_gender - probability)
-        wrong = float(np.clip(0.5 + (0.5 - probability) / (2 * _EVEN), 0, 1))
+        missing = np.maximum(0.0, settings.sure_gender - probability)
+        wrong = np.clip(0.5 + (0.5 - probability) / (2 * _EVEN), 0, 1)
         return settings.gender_weight * missing + settings.wrong_gender_weight * wrong
 
     def _is_faint(self, judged: Judged, looks: Sequence[Look]) -> bool:

@@ -13,7 +13,8 @@ class ChooserSettings:
     person. The other weights are likeness per unit.
 
     Attributes:
-        candidates: faces drawn; more where faces were rejected before.
+        sketched: faces forecast, where they can be; more where faces were rejected before.
+        candidates: faces made: the most promising of those forecast, or any.
         tried: of them, put on the best view; more where all of them read as the other gender.
         finalists: of them, made to read the right age, and put on one more view.
         views: looks at the head that finalists are put on; the first ones are used.
@@ -27,15 +28,18 @@ class ChooserSettings:
         gender_weight: per unit of probability under `sure_gender`.
         wrong_gender_weight: for reading as the other gender, or nearly.
         strain_weight: per standard deviation that the shape would leave the natural.
-        near_weight: per unit of likeness to a taken face beyond `near`.
+        near_weight: per unit of likeness to the nearest taken faces beyond `near`.
+        typical_weight: per unit of likeness to the mean synthetic face: the farther from it, the
+            less alike are two of them.
         near: likeness that other people have by chance.
         sure_gender: probability of the right gender that is good enough.
         max_strain: beyond it a face looks squeezed: refused.
         min_presence: share of the landmarker's confidence that must be left, else refused.
     """
 
-    candidates: int = 8
-    tried: int = 4
+    sketched: int = 128
+    candidates: int = 5
+    tried: int = 3
     finalists: int = 2
     views: int = 2
     corrections: int = 2
@@ -47,15 +51,18 @@ class ChooserSettings:
     gender_weight: float = 2.0
     wrong_gender_weight: float = 0.5
     strain_weight: float = 0.05
-    near_weight: float = 0.5
+    near_weight: float = 3.0
     near: float = 0.5
+    typical_weight: float = 0.8
     sure_gender: float = 0.75
     max_strain: float = 3.0
     min_presence: float = 0.7
 
     def __post_init__(self) -> None:
-        if not 1 <= self.finalists <= self.tried <= self.candidates:
-            raise ValueError("finalists <= tried <= candidates, and at least one of each")
+        if not 1 <= self.finalists <= self.tried <= self.candidates <= self.sketched:
+            raise ValueError(
+                "finalists <= tried <= candidates <= sketched, and at least one of each"
+            )
         if self.views < 1:
             raise ValueError("at least one view is needed")
         if self.corrections < 0:

@@ -14,8 +14,10 @@ from fsp_ray.synthesis.bank import FaceBank
 from fsp_ray.synthesis.expressions import neutralise
 from fsp_ray.synthesis.finish import finish
 from fsp_ray.synthesis.mixing import K_FACES, draw_shares, mix, with_detail_of
+from fsp_ray.synthesis.sketching import SKETCH_SIZE, Sketches
 from fsp_ray.synthesis.texture import areas, blur, encode_ratio, grey
 from fsp_ray.synthesis.variation import (
+    NUM_MODES,
     Scores,
     VariationModel,
     limit,
@@ -39,7 +41,7 @@ _GROWN_YEARS: Final = 16.0
 _ADULT_YEARS, _CHILD_YEARS = 20.0, 7.0
 # How the marks of the bank face and the random ones count, for adults and for children, and how
 # far each may darken skin.
-_MARKS, _VARIATION, _DARKEST = (1.1, 0.35), (1.4, 0.7), (0.28, 0.06)
+_MARKS, _VARIATION, _DARKEST = (1.1, 0.35), (1.35, 0.5), (0.28, 0.06)
 _SHAPE: Final = (1.0, 0.6)
 # The bank's faces read as this old; ageing starts from there.
 _BANK_YEARS: Final = 27.0
@@ -72,6 +74,7 @@ class BankGenerator:
         self._bank = bank
         self._ages = load_age_model() if age_model is None else age_model
         self._variation = load_variation() if variation is None else variation
+        self._sketches = Sketches(bank, self._variation)
         self._means: dict[Gender, tuple[F32, F32]] = {}
         # Many faces are drawn for one source and age: what they share is kept from draw to draw.
         self._scores: tuple[SourceFace, Scores] | None = None
@@ -130,6 +133,27 @@ class BankGenerator:
             for lead, age in zip(leads, ages_years, strict=False)
             for chosen, shares in [self._mixed(int(lead), near, rng)]
         ]
+
+    def sketch(
+        self, seeds: Sequence[int], age_years: float, gender: Gender, source: SourceFace
+    ) -> F32:
+        """Return sketches, f32[N, 512], of the faces that `generate` makes of dice by seed.
+
+        Row n is for `np.random.default_rng(seeds[n])`. A sketch is the left half of the texture,
+        32 x 16, without what all faces of that age and gender share.
+        """
+        near = self._nearest(gender, self._scores_of(source), age_years)
+        marks = np.zeros((len(seeds), SKETCH_SIZE), np.float32)
+        weights = np.zeros((len(seeds), NUM_MODES), np.float32)
+        for row, seed in enumerate(seeds):
+            rng = np.random.default_rng(seed)
+            chosen, shares = self._mixed(int(rng.permutation(near)[0]), near, rng)
+            marks[row] = shares @ np.stack([self._sketches.face(int(i)) for i in chosen])
+            weights[row] = self._variation.draw_weights(rng, gender, age_years)
+        youth = _youth(age_years)
+        varied = self._sketches.varied(gender, weights)
+        sketches = _for(_MARKS, youth) * marks + _for(_VARIATION, youth) * varied
+        return sketches.astype(np.float32)
 
     def candidates(self, gender: Gender, source: SourceFace, age_years: float) -> I64:
         """Return the indices of the faces that suit best, nearest first."""
