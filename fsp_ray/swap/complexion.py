@@ -35,11 +35,14 @@ _LEAST_SEEN: Final = 20.0
 _BAND_SIGMAS: Final = (1.2, 2.4, 4.8, 9.6, 19.2)
 # Folds may be that much stronger than the source's; where it is smoother still, so much is left.
 _ROUGHER, _LEAST_GAIN = 1.1, 0.2
+# The finest bands hold noise, too.
+_GRAIN_SIGMA, _NOISY_VIEWS = 2.4, 6
 # What is darker or brighter than this, in n, is hair or glare: no fold.
 _FOLD: Final = 0.4
 _BEARD_SHARE, _MAX_BEARD_CHANGE = 0.8, 0.5
-# What is darker than the rest of the skin by less is a shadow, no beard.
-_SHADOW: Final = 0.06
+# What is darker than the rest of the skin by less than the first, in n, is the shadow of nose and
+# lips, by more than the second a beard.
+_SHADOW: Final = (0.08, 0.2)
 _GROWN_YEARS: Final = 16.0
 # What must be seen to be measured: texels of 128², and share of a part of the beard.
 _LEAST_PART, _LEAST_BEARD = 60.0, 0.2
@@ -98,7 +101,11 @@ def _strengths(source: SourceFace) -> tuple[tuple[float, ...], ...]:
     for sigma in _BAND_SIGMAS:
         coarser = blur(rest, sigma / 2)
         band = rest - coarser
-        bands.append(tuple(_strength(band, level, where * seen) for _, where in _fold_parts()))
+        # A mean of many views has lost their noise, of which a frame has all.
+        noise = min(source.num_views, _NOISY_VIEWS) ** 0.5 if sigma <= _GRAIN_SIGMA else 1.0
+        bands.append(
+            tuple(noise * _strength(band, level, where * seen) for _, where in _fold_parts())
+        )
         rest = coarser
     return tuple(bands)
 
@@ -123,13 +130,19 @@ def as_shaven_as(log_ratio: F32, source: SourceFace, *, bearded: bool) -> F32:
     """
     wanted, known = _beard(source)
     own = log_ratio[::2, ::2].reshape(-1, 3)
-    step = wanted - _half_beard() @ own
-    darker = step.mean(axis=1, keepdims=True)
-    grown = np.maximum(0, 1 + _SHADOW / np.minimum(darker, -1e-6)) * bearded
-    step = np.where(darker < 0, grown, 1) * step * known
-    step = _BEARD_SHARE * np.clip(step, -_MAX_BEARD_CHANGE, _MAX_BEARD_CHANGE)
-    change = np.dstack(beard_masks()).reshape(-1, 3) @ step.astype(np.float32)
-    return np.asarray(log_ratio + change.reshape(log_ratio.shape), np.float32)
+    have = _half_beard() @ own
+    # Light that skin throws back is red, and so are its shadows; hair is dark in red, too.
+    dark, (shadow, hair) = wanted[:, :1], _SHADOW
+    beard = wanted * np.clip((-dark - shadow) / (hair - shadow), 0, 1)
+    surplus, depth = (x.mean(axis=1, keepdims=True) for x in (beard - have, have))
+    shaved = np.clip(surplus / np.maximum(-depth, 1e-2), 0, 1)
+    grown = np.clip(beard - have, -_MAX_BEARD_CHANGE, 0) * (surplus < 0) * bearded
+    change = _BEARD_SHARE * known * np.concatenate([shaved, grown], axis=1)
+    change = np.dstack(beard_masks()).reshape(-1, 3) @ change.astype(np.float32)
+    change = change.reshape(*log_ratio.shape[:2], 4)
+    # Shaving takes from what is dark its share, growing darkens all alike.
+    shaved = change[:, :, :1] * np.minimum(log_ratio, 0)
+    return np.asarray(log_ratio - shaved + change[:, :, 1:], np.float32)
 
 
 @functools.lru_cache(maxsize=2)  # many faces are tried on one source

@@ -23,7 +23,14 @@ _BLURS: Final = (0.0, 1.5, 3.0, 4.5, 6.0, 9.0)
 _BLUR_SHARE: Final = 0.85
 # What a blurred video shows in the finest band is no grain: compression, edges of shadows.
 _BLURRED: Final = 1.2
-_BLUR_STEP, _GAIN_STEP = 0.1, 0.03
+_BLUR_STEP, _GAIN_STEP, _PORES_STEP = 0.1, 0.03, 0.001
+# How far pores make up for grain that the face lacks, and at most: more looks like sand.
+_PORES_SHARE, _MOST_PORES = 0.6, 0.006
+_PORE_SIGMA: Final = 0.7
+# Up to the first blur a video shows pores; from the second on, what moves in it is compression.
+_SHARP_PX: Final = (1.1, 1.8)
+# Of a normal distribution, its width over the median of what it deviates by.
+_SIGMA_OF_MEDIAN: Final = 1.4826
 
 
 class Detail:
@@ -44,33 +51,37 @@ class Detail:
         self._grains = [_grain(image, None) for image in blurred]
         self._blur_texels: float | None = None
         self._grain_gain = 1.0
-        self._drawn_as = (-1.0, -1.0)
+        self._pores = 0.0
+        self._drawn_as = (-1.0, -1.0, -1.0)
         self._drawn: dict[int, F32] = {}
 
-    def follow(self, relative: F32, seen: F32, rate: float) -> None:
+    def follow(self, relative: F32, seen: F32, rate: float, texel_px: float) -> None:
         """Take one frame into account.
 
         Args:
             relative: f32[128, 128], the frame's texture over its own light.
             seen: f32[128, 128], how well each texel is seen, 0..1.
             rate: share of this frame in the smoothed state; the first one counts fully.
+            texel_px: width of a texel of the 256² texture in the frame, pixels.
         """
         blur = _BLUR_SHARE * float(np.interp(_slope(relative, seen), self._slopes, _BLURS[::-1]))
         own = float(np.interp(blur, _BLURS, self._grains))
         gain = float(np.clip(_grain(relative, seen) / max(own, 1e-4), *_GRAIN_GAIN))
         if blur > _BLURRED:
             gain = min(gain, 1.0)
+        lacking = (_PORES_SHARE * _pores(relative, seen)) ** 2 - (gain * own) ** 2
+        sharp = float(np.interp(blur * texel_px, _SHARP_PX, (1, 0)))
+        pores = sharp * min(max(lacking, 0) ** 0.5, _MOST_PORES)
         if self._blur_texels is None:
-            self._blur_texels, self._grain_gain = blur, gain
+            self._blur_texels, self._grain_gain, self._pores = blur, gain, pores
         self._blur_texels += rate * (blur - self._blur_texels)
         self._grain_gain += rate * (gain - self._grain_gain)
+        self._pores += rate * (pores - self._pores)
         # Drawn anew only when the eye could tell.
-        before_blur, before_gain = self._drawn_as
-        if (
-            abs(self._blur_texels - before_blur) > _BLUR_STEP
-            or abs(self._grain_gain - before_gain) > _GAIN_STEP
-        ):
-            self._drawn_as = (self._blur_texels, self._grain_gain)
+        now = (self._blur_texels, self._grain_gain, self._pores)
+        steps = (_BLUR_STEP, _GAIN_STEP, _PORES_STEP)
+        if any(abs(a - b) > s for a, b, s in zip(now, self._drawn_as, steps, strict=True)):
+            self._drawn_as = now
             self._drawn.clear()
 
     @property
@@ -81,9 +92,11 @@ class Detail:
     def ratio(self, side_px: int) -> F32:
         """Return the ratios f32[side, side, 3] with the present blur and grain."""
         if not self._drawn:
-            blur, gain = self._drawn_as
+            blur, gain, pores = self._drawn_as
             image = self._ratio if blur < _BLUR_STEP else _blur(self._ratio, blur)
             grained = cv2.addWeighted(image, gain, _blur(image, _GRAIN_SIGMA), 1 - gain, 0.0)
+            if pores > 0:
+                grained = grained * (1 + np.float32(pores) * _noise(round(blur, 1)))[:, :, None]
             self._drawn[TEXTURE_PX] = np.asarray(grained, np.float32)
         if side_px not in self._drawn:
             size = (side_px, side_px)
@@ -104,6 +117,22 @@ def _grain(relative: F32, seen: F32 | None) -> float:
     """Return how strong the finest band is on the cheeks."""
     cheeks = _half_masks()[0] if seen is None else _half_masks()[0] * seen
     return _strength(relative - _blur(relative, _GRAIN_SIGMA / _HALF), cheeks)
+
+
+def _pores(relative: F32, seen: F32) -> float:
+    """Return how strong the finest band is on most of the cheeks, whatever hair hangs there."""
+    band = np.abs(relative - _blur(relative, _GRAIN_SIGMA / _HALF))
+    cheeks = band[(_half_masks()[0] * seen) > 0.5]
+    return _SIGMA_OF_MEDIAN * float(np.median(cheeks)) if len(cheeks) > 0 else 0.0
+
+
+@functools.lru_cache(maxsize=8)
+def _noise(blur: float) -> F32:
+    """Return noise as blurred as a video, f32[256, 256], its finest band of strength 1."""
+    white = np.random.default_rng(0).standard_normal((TEXTURE_PX, TEXTURE_PX)).astype(np.float32)
+    noise = _blur(white, max(blur, _PORE_SIGMA))
+    half = np.ascontiguousarray(noise[::_HALF, ::_HALF])
+    return noise / np.float32((half - _blur(half, _GRAIN_SIGMA / _HALF)).std())
 
 
 def _strength(band: npt.NDArray[np.floating], weight: npt.NDArray[np.floating]) -> float:

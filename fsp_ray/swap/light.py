@@ -72,12 +72,13 @@ class TextureLight:
         """
         normals = vertex_normals(read)
         texture, seen = _unwrap_half(rgb, read, normals[:, 2])
-        clear = float(np.ptp(read[:NUM_POINTS, 0])) >= _CLEAR_PX
-        self._hidden = self._occlusion.follow(texture, seen) if clear else None
+        width_px = float(np.ptp(read[:NUM_POINTS, 0]))
+        self._hidden = self._occlusion.follow(texture, seen) if width_px >= _CLEAR_PX else None
         light, change = self._follow_light(low_pass_light(texture, seen))
         lit = resize(light, _HALF_PX)
         relative = (texture[:, :, 1] + np.float32(OFFSET)) / lit[:, :, 1]
-        self._detail.follow(np.asarray(relative, np.float32), seen, max(_DETAIL_RATE, change))
+        relative = np.asarray(relative, np.float32)
+        self._detail.follow(relative, seen, max(_DETAIL_RATE, change), width_px / TEXELS_PER_FACE)
         rate = max(_LIGHT_RATE, change)
         self._relief.follow(luminance(texture), normals, seen, rate)
         lit *= resize(self._relief.shade(vertex_normals(drawn)), _HALF_PX)[:, :, None]

@@ -75,7 +75,7 @@ def test_brows_lips_and_eyes_are_drawn_as_strongly_whatever_the_skin() -> None:
 def test_a_shaven_man_gets_no_dark_upper_lip() -> None:
     bearded = face_with(-0.4 * (MOUSTACHE + CHIN))
     shaven = fitted(bearded, source_with(np.zeros((256, 256))))
-    grown = fitted(bearded, source_with(-0.4 * (MOUSTACHE + CHIN)))
+    grown = fitted(bearded, source_with(-0.6 * (MOUSTACHE + CHIN)))
     lip = MOUSTACHE > 0.6
     skin = (plain_mask() > 0) & (areas().cheeks > 0)
     assert shaven[lip].mean() - shaven[skin].mean() > -0.13

@@ -66,10 +66,38 @@ def test_the_blur_of_the_video_is_found() -> None:
     detail = Detail(ratio)
     blurred = cv2.GaussianBlur(ratio, (0, 0), 4)
     seen = np.ones((128, 128), np.float32)
-    detail.follow(np.ascontiguousarray(blurred[::2, ::2, 1]), seen, 1.0)
+    detail.follow(np.ascontiguousarray(blurred[::2, ::2, 1]), seen, 1.0, texel_px=1.0)
     error = np.abs(detail.ratio(TEXTURE_PX) - blurred).mean()
     assert error < 0.35 * np.abs(ratio - blurred).mean()
     assert detail.ratio(64).shape == (64, 64, 3)
+
+
+def pored(texel_px: float, noise: float = 0.02) -> float:
+    """How fine-grained a smooth face becomes on a frame of that noise."""
+    rng = np.random.default_rng(0)
+    coarse = rng.normal(1, 0.1, (8, 8)).astype(np.float32)
+    features = cv2.resize(coarse, (256, 256), interpolation=cv2.INTER_CUBIC)
+    detail = Detail(np.repeat(features[:, :, None], 3, axis=2))
+    frame = features[::2, ::2] * (1 + noise * rng.standard_normal((128, 128)))
+    detail.follow(frame.astype(np.float32), np.ones((128, 128), np.float32), 1.0, texel_px)
+    return fine_strength(detail.ratio(TEXTURE_PX)[60:200, 60:200, 1])
+
+
+def test_a_smooth_face_gets_pores_where_a_sharp_video_shows_some() -> None:
+    assert pored(0.6) > pored(0.6, noise=0) + 0.003
+
+
+def test_noise_of_a_blurred_video_is_no_pores() -> None:
+    soft = cv2.GaussianBlur(portrait((1, 1, 1)), (0, 0), 4)
+    points = pose(220, (200, 190))
+    light = TextureLight(synthetic(), source_of(soft, points), SETTINGS)
+    vertices = with_rings(points)[:TEXTURED_VERTICES]
+    noise = np.random.default_rng(0).normal(0, 2, soft.shape)
+    plain = fine_strength(light.shade(soft, vertices, vertices, TEXTURE_PX).astype(float))
+    noisy = np.clip(cv2.GaussianBlur(soft + noise, (0, 0), 4), 0, 255).astype(np.uint8)
+    light = TextureLight(synthetic(), source_of(noisy, points), SETTINGS)
+    again = fine_strength(light.shade(noisy, vertices, vertices, TEXTURE_PX).astype(float))
+    assert again < 1.1 * plain
 
 
 def test_sharpness_changes_slowly_within_a_track() -> None:
