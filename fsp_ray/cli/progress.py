@@ -19,6 +19,7 @@ PLAIN_EVERY_S = 10.0
 _PHASE_WORDS: dict[Phase, str] = {
     "start": "starting",
     "analyse": "analysing",
+    "rehearse": "rehearsing",
     "render": "rendering",
     "finish": "finishing",
     "done": "done",

@@ -13,7 +13,7 @@ VIDEO_STATUSES: Final[tuple[VideoStatus, ...]] = (
     "quarantined",
     "failed",
 )
-Phase = Literal["start", "analyse", "render", "finish", "done"]
+Phase = Literal["start", "analyse", "rehearse", "render", "finish", "done"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class Wave:
         self._workers = workers
         self._report = report
         self._failures: dict[str, Failure] = {}
+        self._counted: set[tuple[Phase, str]] = set()
         self.seconds: dict[str, float] = {}
 
     def plan(self, sources: Sequence[SourceVideo]) -> list[PlannedVideo]:
@@ -131,15 +132,21 @@ class Wave:
             if task.shard.shard_id in due
         ]
         made = self._timed(run_actors(shards, worker, self._context, workers=self._workers))
-        counted = {v.video_id for v in videos if not v.is_rehearsed and not v.rendered}
         fresh: dict[str, DrawnShard] = {}
         for shard in made:
             fresh[shard.shard_id] = shard
-            if shard.video_id in counted:
-                self._report("render", 1, shard.num_frames)
+            self._count(shard)
         missed = {s.shard.video_id for s in shards if s.shard.shard_id not in fresh}
         alive = set(self._alive(list(rounds), rounds.keys() - missed))
         return [_with(video, fresh) for video in videos if video.video_id in alive]
+
+    def _count(self, shard: DrawnShard) -> None:
+        """Report a shard when it is rehearsed, and when it is rendered, for the first time."""
+        rendered = isinstance(shard, RenderedShard)
+        phase: Phase = "render" if rendered else "rehearse"
+        if (phase, shard.shard_id) not in self._counted:
+            self._counted.add((phase, shard.shard_id))
+            self._report(phase, 1, shard.num_frames if rendered else 0)
 
     def _judge(self, drawn: Sequence[DrawnVideo]) -> dict[str, JudgedVideo]:
         judged = self._timed(run_tasks(drawn, judge_row, self._context))

@@ -7,6 +7,7 @@ frames and not all of them. Nothing is published on its word: the audit looks at
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
@@ -29,6 +30,8 @@ from fsp_ray.stages.shard_plan import ShardPlan, load_shard_plan
 from fsp_ray.stages.staging import Staging
 from fsp_ray.stages.timing import Stopwatch
 from fsp_ray.video import decode, prefetch
+
+_BATCH_BYTES: Final = 16 << 20  # frames are looked at, and seldom drawn on
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +86,8 @@ def rehearse_shard(
         scene = Scene.of(plan, swapper)
         earlier = load_findings(staging.reading(name)) if rounds else None
         inspector = _inspector(plan, models, info, settings, earlier)
-    for batch in watch.waiting("decode", prefetch(decode(media, info, shard), depth=1)):
+    batches = prefetch(decode(media, info, shard, batch_bytes=_BATCH_BYTES), depth=1)
+    for batch in watch.waiting("decode", batches):
         with watch.part("rehearse"):
             for pts, rgb in zip(batch.pts.tolist(), batch.rgb, strict=True):
                 inspector.push(RehearsedFrame(pts, rgb, scene))

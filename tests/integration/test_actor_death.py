@@ -23,6 +23,7 @@ from tests.fakes.samples import carphone
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(280)]
 
+PHASES = {"analyse", "rehearse", "render"}
 NAMES = ("a.mp4", "sub/b.mp4", "carphone.mp4")
 
 
@@ -66,7 +67,7 @@ class Assassin:
         self.killed: dict[str, int] = {}
 
     def __call__(self, progress: Progress) -> None:
-        if progress.phase not in {"analyse", "render"} or progress.frames_done == 0:
+        if progress.phase not in PHASES or progress.frames_done == 0:
             return
         if progress.phase in self.killed:
             return
@@ -82,7 +83,7 @@ def test_a_killed_worker_costs_nothing_but_time(source: Path, tmp_path: Path) ->
     settings = RunSettings(shard_frames=12, preset="ultrafast")
     request = RunRequest(str(source), str(lake), settings, workers=2)
     summary = anonymize(request, assassin)
-    assert set(assassin.killed) == {"analyse", "render"}
+    assert set(assassin.killed) == PHASES
     assert not any(command(pid) for pid in assassin.killed.values())
     assert summary.videos["published"] == len(NAMES)
     assert summary.problems == ()
