@@ -16,7 +16,7 @@ from fsp_ray.swap.gaze import EYES, IRIS_RADIUS, EyeFrame, Look, eye_frame, look
 from fsp_ray.swap.layout import own_number
 from fsp_ray.swap.lids import FOLDS, draw_lid, unfolded
 from fsp_ray.swap.raster import Window
-from fsp_ray.synthesis.texture import brow_score, decode_ratio, skin_tone
+from fsp_ray.synthesis.texture import brow_score, decode_ratio, log_ratio, skin_tone
 
 _GREY: Final = np.array([0.299, 0.587, 0.114])
 # Colours of the iris as shares of the white beside it, red, green, blue.
@@ -31,8 +31,10 @@ _COLOURS: Final = np.array([_BROWN_DARK, _BROWN, _HAZEL, _GREEN, _BLUE, _GREY_BL
 _COMMON_DARK: Final = np.array([0.55, 0.42, 0.03, 0, 0, 0])
 _COMMON_LIGHT: Final = np.array([0.06, 0.26, 0.2, 0.14, 0.2, 0.14])
 # Log luminance of brows and share of light in skin between which the one becomes the other.
+# The source's brows go with the hair that is still there; made ones are darker than people's.
 _DARK_BROWS, _LIGHT_BROWS = -0.75, -0.35
-_DARK_SKIN, _LIGHT_SKIN = 0.3, 0.5
+_DARK_HAIR, _LIGHT_HAIR = -0.45, -0.15
+_DARK_SKIN, _LIGHT_SKIN = 0.45, 0.68
 # Lids nearer than this, in eye widths, show no eye; from the second on, all of it.
 _SHUT, _OPEN = 0.03, 0.08
 # Lids shut by more are no longer looked between.
@@ -223,19 +225,23 @@ class EyePainter:
 def iris_colour(face: SyntheticFace, source: SourceFace, rng: np.random.Generator) -> F64:
     """Return the iris' colour as shares of the white's, f64[3], as likely with brows and skin."""
     brows = brow_score(decode_ratio(face.texture))
-    luminance = _skin_luminance(source)
     fair = np.clip((brows - _DARK_BROWS) / (_LIGHT_BROWS - _DARK_BROWS), 0, 1)
-    fair *= np.clip((luminance - _DARK_SKIN) / (_LIGHT_SKIN - _DARK_SKIN), 0, 1)
+    fair *= _fairness(source)
     common = (1 - fair) * _COMMON_DARK + fair * _COMMON_LIGHT
     return _COLOURS[rng.choice(len(common), p=common / common.sum())] * rng.uniform(0.9, 1.1)
 
 
 @functools.lru_cache(maxsize=2)  # many faces are tried on one source
-def _skin_luminance(source: SourceFace) -> float:
+def _fairness(source: SourceFace) -> float:
+    """Return how fair hair and skin about the face are, 0..1; 0 where no skin shows."""
+    brows = brow_score(log_ratio(source.texture, source.weight))
     try:
-        return float(skin_tone(source.texture, source.weight)[2])
+        luminance = float(skin_tone(source.texture, source.weight)[2])
     except ValueError:
-        return _DARK_SKIN
+        return 0.0
+    hair = np.clip((brows - _DARK_HAIR) / (_LIGHT_HAIR - _DARK_HAIR), 0, 1)
+    skin = np.clip((luminance - _DARK_SKIN) / (_LIGHT_SKIN - _DARK_SKIN), 0, 1)
+    return float(hair * skin)
 
 
 def _as_coloured_as(iris: F64, white: F64) -> F64:

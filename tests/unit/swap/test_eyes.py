@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from fsp_ray.swap import MeshSwapper, SwapSettings
 from fsp_ray.swap.eyes import iris_colour
 from fsp_ray.swap.gaze import EYES, IRIS_RADIUS, EyeFrame, eye_frame, look_at
 from fsp_ray.synthesis import load_topology
+from fsp_ray.synthesis.topology import LEFT_BROW, RIGHT_BROW
 
 from .conftest import pose, source_of, synthetic_face
 
@@ -236,6 +239,12 @@ def test_light_brows_and_skin_allow_light_eyes_dark_ones_do_not(points: F32) -> 
     assert (dark[:, 2] < dark[:, 0]).all()
     dusky = colours(115, (rgb * 0.35).astype(np.uint8))
     assert (dusky[:, 2] < dusky[:, 0]).all()
+    browed = rgb.copy()  # dark hair stays about the face
+    for brow in (LEFT_BROW, RIGHT_BROW):
+        hull: Any = cv2.convexHull(points[list(brow), :2].astype(np.float32))
+        cv2.fillConvexPoly(browed, hull[:, 0].astype(np.int32), (30, 25, 25))
+    dark_haired = colours(115, browed)
+    assert (dark_haired[:, 2] < dark_haired[:, 0]).mean() > (fair[:, 2] < fair[:, 0]).mean()
 
 
 def test_whites_flash_with_the_light_at_once(points: F32) -> None:
