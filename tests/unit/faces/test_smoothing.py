@@ -63,3 +63,24 @@ def test_short_tracks_pass(fakes: Any) -> None:
         points = motion(fakes, 100 + 1.0 * np.arange(length))
         smooth = smooth_track(fakes.still_track(points))
         np.testing.assert_allclose(smooth.points, points, atol=1e-2)
+
+
+def test_a_blink_of_one_frame_neither_begins_early_nor_stays_half_open(fakes: Any) -> None:
+    points = motion(fakes, np.full(30, 100.0))
+    upper, lower = [160, 159, 158, 387, 386, 385], [144, 145, 153, 373, 374, 380]
+    points[15, upper] = points[15, lower]
+    smooth = smooth_track(fakes.still_track(points)).points
+    gap = np.linalg.norm(smooth[:, lower] - smooth[:, upper], axis=2)
+    assert gap[15].max() < 0.05 * gap[0].min()
+    np.testing.assert_allclose(gap[[13, 14, 16, 17]], gap[[0] * 4], rtol=0.05)
+
+
+def test_where_the_eyes_are_is_smoothed_all_the_same(fakes: Any) -> None:
+    rng = np.random.default_rng(2)
+    true = motion(fakes, np.full(60, 100.0))
+    shaken = true.copy()
+    both = [159, 145]  # up and down together
+    shaken[:, both, 1] += rng.normal(0, 1, (60, 1))
+    smooth = smooth_track(fakes.still_track(shaken)).points
+    middle = [points[:, both, 1].mean(axis=1) for points in (smooth, shaken)]
+    assert np.diff(middle[0], n=2).std() < 0.5 * np.diff(middle[1], n=2).std()
