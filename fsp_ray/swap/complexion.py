@@ -29,7 +29,7 @@ _TONE_GAIN: Final = (0.5, 1.5)
 # Of skin: log R/G and log B/G, added up. Film without colour has none.
 _COLOURED: Final = 0.25
 # How far lips go to the source's mean, in n; and what must be seen of them, texels of 128².
-_LIP_SHARE, _MAX_LIP_CHANGE = 0.85, 0.7
+_LIP_SHARE, _MAX_LIP_CHANGE = 0.9, 0.7
 _LEAST_SEEN: Final = 20.0
 # Bands of detail: widths of Gaussians in texels of the 256² texture.
 _BAND_SIGMAS: Final = (1.2, 2.4, 4.8, 9.6, 19.2)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, TEXTURE_PX, U8
+from fsp_ray.synthesis.texels import filled, hull
 from fsp_ray.synthesis.topology import (
     FACE_OVAL,
     INNER_LIP_LOWER,
@@ -34,7 +35,6 @@ _LIP_EDGE_TEXELS: Final = 1.2
 # From the lips down so many texels, the edge grows softer by this share.
 _JAW_TEXELS: Final = 30.0
 _JAW_SOFTER: Final = 1.0
-_SUBPIXEL_BITS: Final = 4
 # How far the light from beyond the edge reaches.
 _EDGE_TEXELS: Final = 18
 _BEARD_EDGE_TEXELS: Final = 4.0
@@ -53,7 +53,7 @@ def opacity(feather: float) -> U8:
 
     Soft inside of the oval over `feather` face widths; nothing over eyes and the inner mouth.
     """
-    face = _filled(FACE_OVAL)
+    face = filled(FACE_OVAL)
     # A beard goes on beyond the jaw: there the edge is softer still.
     lip_row = _texels(_OUTER_LIPS)[:, 1].max()
     jaw = np.clip((np.arange(TEXTURE_PX)[:, None] - lip_row) / _JAW_TEXELS, 0, 1)
@@ -61,7 +61,7 @@ def opacity(feather: float) -> U8:
     soft = np.clip(_distance_inside(face) / width, 0, 1)
     # A smooth step has no visible crease at either end.
     soft = soft * soft * (3 - 2 * soft)
-    eyes, mouth = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE), _filled(_INNER_LIPS)
+    eyes, mouth = filled(_LEFT_EYE) | filled(_RIGHT_EYE), filled(_INNER_LIPS)
     soft *= np.clip(_distance_inside(1 - eyes) / _LID_TEXELS, 0, 1)
     soft *= np.clip(_distance_inside(1 - mouth) / _RIM_TEXELS, 0, 1)
     return np.round(255 * soft).astype(np.uint8)
@@ -71,29 +71,29 @@ def opacity(feather: float) -> U8:
 def skin_mask() -> F32:
     """Return f32[256, 256], 1 on plain skin: no brows, eyes or lips, nor the oval's rim."""
     features = cv2.dilate(_features(), np.ones((7, 7), np.uint8))
-    inside = _distance_inside(_filled(FACE_OVAL)) > 8
+    inside = _distance_inside(filled(FACE_OVAL)) > 8
     return (inside & (features == 0)).astype(np.float32)
 
 
 @functools.cache
 def cheek_mask() -> F32:
     """Return f32[256, 256], 1 on both cheeks."""
-    return (_filled(_CHEEKS[0]) | _filled(_CHEEKS[1])).astype(np.float32)
+    return (filled(_CHEEKS[0]) | filled(_CHEEKS[1])).astype(np.float32)
 
 
 @functools.cache
 def feature_mask() -> F32:
     """Return f32[256, 256], 1 on the face with brows, nose and lips, without eyes and mouth."""
-    holes = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE) | _filled(_INNER_LIPS)
+    holes = filled(_LEFT_EYE) | filled(_RIGHT_EYE) | filled(_INNER_LIPS)
     holes = cv2.dilate(holes, np.ones((5, 5), np.uint8))
-    inside = _distance_inside(_filled(FACE_OVAL)) > 16
+    inside = _distance_inside(filled(FACE_OVAL)) > 16
     return (inside & (holes == 0)).astype(np.float32)
 
 
 @functools.cache
 def lip_mask() -> F32:
     """Return f32[256, 256], 1 on the red of the lips, softly edged."""
-    lips = _filled(_OUTER_LIPS) & ~_filled(_INNER_LIPS)
+    lips = filled(_OUTER_LIPS) & ~filled(_INNER_LIPS)
     return np.asarray(
         cv2.GaussianBlur(lips.astype(np.float32), (0, 0), _LIP_EDGE_TEXELS), np.float32
     )
@@ -102,23 +102,23 @@ def lip_mask() -> F32:
 @functools.cache
 def plain_mask() -> F32:
     """Return f32[256, 256], 1 on skin clear of every feature, nose and lips with some margin."""
-    features = _features() | _filled(_hull(_NOSE))
+    features = _features() | filled(hull(_NOSE))
     features = cv2.dilate(features, np.ones((13, 13), np.uint8))
-    inside = _distance_inside(_filled(FACE_OVAL)) > 12
+    inside = _distance_inside(filled(FACE_OVAL)) > 12
     return (inside & (features == 0)).astype(np.float32)
 
 
 @functools.cache
 def rim_mask() -> F32:
     """Return f32[256, 256], 1 at the face's edge, falling to 0 inside."""
-    rim = 1 - np.clip(_distance_inside(_filled(FACE_OVAL)) / _EDGE_TEXELS, 0, 1)
+    rim = 1 - np.clip(_distance_inside(filled(FACE_OVAL)) / _EDGE_TEXELS, 0, 1)
     return np.asarray(rim * rim * (3 - 2 * rim), np.float32)
 
 
 @functools.cache
 def edge_fade() -> F32:
     """Return f32[256, 256], 0 at the face's edge and beyond, rising to 1 inside."""
-    soft = np.clip((_distance_inside(_filled(FACE_OVAL)) - 6) / 28, 0, 1)
+    soft = np.clip((_distance_inside(filled(FACE_OVAL)) - 6) / 28, 0, 1)
     return np.asarray(soft * soft * (3 - 2 * soft), np.float32)
 
 
@@ -133,8 +133,8 @@ def beard_masks() -> tuple[F32, F32, F32]:
     # Whiskers begin at the corners of the mouth and rise towards the ears.
     rise = np.clip((across - 1.2 * lip_u) / (edge_u - 1.2 * lip_u), 0, 1)
     top = nose_v + 3 + (ear_v - nose_v - 3) * rise
-    grown = np.clip((v - top) / (2 + 28 * rise), 0, 1) * (_distance_inside(_filled(FACE_OVAL)) > 2)
-    grown *= cv2.dilate(_filled(_OUTER_LIPS), np.ones((5, 5), np.uint8)) == 0
+    grown = np.clip((v - top) / (2 + 28 * rise), 0, 1) * (_distance_inside(filled(FACE_OVAL)) > 2)
+    grown *= cv2.dilate(filled(_OUTER_LIPS), np.ones((5, 5), np.uint8)) == 0
     beside = np.clip((across / lip_u - 1.05) / 0.35, 0, 1)
     below = v >= mouth_v
     parts = [grown * (1 - beside) * ~below, grown * (1 - beside) * below, grown * beside]
@@ -143,9 +143,9 @@ def beard_masks() -> tuple[F32, F32, F32]:
 
 
 def _features() -> U8:
-    features = _filled(_LEFT_EYE) | _filled(_RIGHT_EYE) | _filled(_OUTER_LIPS)
+    features = filled(_LEFT_EYE) | filled(_RIGHT_EYE) | filled(_OUTER_LIPS)
     for brow in (LEFT_BROW, RIGHT_BROW):
-        features |= _filled(_hull(brow))
+        features |= filled(hull(brow))
     return features
 
 
@@ -156,18 +156,6 @@ def halve(image: npt.NDArray[np.generic]) -> F32:
 
 def _texels(loop: tuple[int, ...]) -> F32:
     return load_topology().uv[list(loop)] * np.float32(TEXTURE_PX)
-
-
-def _hull(loop: tuple[int, ...]) -> tuple[int, ...]:
-    order = cv2.convexHull(_texels(loop), returnPoints=False)
-    return tuple(loop[int(i)] for i in np.ravel(order))
-
-
-def _filled(loop: tuple[int, ...]) -> U8:
-    drawn = np.zeros((TEXTURE_PX, TEXTURE_PX), np.uint8)
-    corners = np.round((_texels(loop) - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    cv2.fillPoly(drawn, [corners[:, None]], 1, cv2.LINE_8, _SUBPIXEL_BITS)
-    return drawn
 
 
 def _distance_inside(mask: U8) -> F32:

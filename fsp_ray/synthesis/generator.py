@@ -12,7 +12,7 @@ from fsp_ray.core.face_types import F32, I64, U8, SourceFace, SyntheticFace
 from fsp_ray.synthesis.ageing import AgeModel, load_age_model
 from fsp_ray.synthesis.bank import FaceBank
 from fsp_ray.synthesis.expressions import neutralise
-from fsp_ray.synthesis.finish import finish
+from fsp_ray.synthesis.finish import without_glare
 from fsp_ray.synthesis.mixing import K_FACES, draw_shares, mix, with_detail_of
 from fsp_ray.synthesis.sketching import SKETCH_SIZE, Sketches
 from fsp_ray.synthesis.texture import areas, blur, encode_ratio, grey
@@ -208,7 +208,7 @@ class BankGenerator:
         age_now = float(shares @ self._bank.age_years[chosen])
         ratio = self._ages.shift_detail(ratio, gender, age_now, age_years)
         ratio += draw_creases(rng, age_years)[:, :, None] * _SHADE_TINT
-        return encode_ratio(finish(ratio, gender))
+        return encode_ratio(without_glare(ratio))
 
     def _marks(self, chosen: I64, shares: F32, mean: F32) -> F32:
         """Return how a bank face, or a mixture of some, differs from the mean one."""

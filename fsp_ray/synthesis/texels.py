@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from fsp_ray.synthesis.topology import TEXTURED_VERTICES, Region, load_topology,
 _BLIND, _CLEAR = 0.14, 0.64
 # cv2.remap counts in 16 bits.
 _FAR_PX: Final = 30000.0
+_SUBPIXEL_BITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +101,21 @@ def unwrap(rgb: U8, points: F32) -> tuple[U8, F32]:
     height, width = rgb.shape[:2]
     inside = (x >= -1) & (y >= -1) & (x <= width) & (y <= height) & (texels.triangle >= 0)
     return np.asarray(texture, np.uint8), weight * inside
+
+
+def filled(loop: Sequence[int]) -> U8:
+    """Return u8[256, 256], 1 inside of a loop of mesh points, drawn to a sixteenth of a texel."""
+    corners = load_topology().uv[list(loop)] * np.float32(TEXTURE_PX) - np.float32(0.5)
+    fixed = np.round(corners * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    drawn = np.zeros((TEXTURE_PX, TEXTURE_PX), np.uint8)
+    cv2.fillPoly(drawn, [fixed[:, None]], 1, cv2.LINE_8, _SUBPIXEL_BITS)
+    return drawn
+
+
+def hull(points: Sequence[int]) -> tuple[int, ...]:
+    """Return those of some mesh points that lie on their convex hull in the texture, in order."""
+    order = cv2.convexHull(load_topology().uv[list(points)], returnPoints=False)
+    return tuple(points[int(i)] for i in np.ravel(order))
 
 
 def barycentric(corners: npt.NDArray[np.floating], at: npt.NDArray[np.floating]) -> F32:

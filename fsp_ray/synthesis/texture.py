@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fsp_ray.core.checks import check_array
 from fsp_ray.core.face_types import F32, TEXTURE_PX, U8
-from fsp_ray.synthesis.texels import texel_map
+from fsp_ray.synthesis.texels import filled, hull, texel_map
 from fsp_ray.synthesis.topology import (
     FACE_OVAL,
     LEFT_BROW,
@@ -72,13 +72,13 @@ def areas() -> Areas:
     """Return the constant areas. Shared: read only."""
     region = texel_map().region
     face = np.isin(region, (Region.SKIN,)).astype(np.float32)
-    features = _filled(LEFT_BROW, grow_px=5) | _filled(RIGHT_BROW, grow_px=5)
-    features |= _filled((*LEFT_EYE_UPPER, *LEFT_EYE_LOWER), grow_px=6)
-    features |= _filled((*RIGHT_EYE_UPPER, *RIGHT_EYE_LOWER), grow_px=6)
-    brows = _filled(LEFT_BROW, grow_px=1) | _filled(RIGHT_BROW, grow_px=1)
-    lips = _filled((*OUTER_LIP_UPPER, *OUTER_LIP_LOWER), grow_px=3)
-    nose = _filled((98, 327, 2, 4), grow_px=4)
-    inside = _filled(FACE_OVAL, grow_px=0).astype(np.uint8)
+    features = _around(LEFT_BROW, grow_px=5) | _around(RIGHT_BROW, grow_px=5)
+    features |= _around((*LEFT_EYE_UPPER, *LEFT_EYE_LOWER), grow_px=6)
+    features |= _around((*RIGHT_EYE_UPPER, *RIGHT_EYE_LOWER), grow_px=6)
+    brows = _around(LEFT_BROW, grow_px=1) | _around(RIGHT_BROW, grow_px=1)
+    lips = _around((*OUTER_LIP_UPPER, *OUTER_LIP_LOWER), grow_px=3)
+    nose = _around((98, 327, 2, 4), grow_px=4)
+    inside = filled(hull(FACE_OVAL))
     depth = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 5), np.float32)
     skin = face * ~(features | lips | nose) * (depth > 5)
     uv = load_topology().uv
@@ -92,8 +92,8 @@ def areas() -> Areas:
     cheeks = (v > eye_v + 0.06) & (v < nose_v + 0.05) & (across > 0.12) & (across < 0.25)
     forehead = (v < brow_v - 0.015) & (across < 0.24) & (depth > 8)
     frame = (v > eye_v - 0.01) & (v < eye_v + 0.13) & (across < 0.27)
-    frame &= ~_filled((*LEFT_EYE_UPPER, *LEFT_EYE_LOWER), grow_px=7)
-    frame &= ~_filled((*RIGHT_EYE_UPPER, *RIGHT_EYE_LOWER), grow_px=7)
+    frame &= ~_around((*LEFT_EYE_UPPER, *LEFT_EYE_LOWER), grow_px=7)
+    frame &= ~_around((*RIGHT_EYE_UPPER, *RIGHT_EYE_LOWER), grow_px=7)
     core = np.clip((depth - 4) / 22, 0, 1)
     parts = (forehead, cheeks * skin, chin, sides, frame, brows)
     return Areas(
@@ -201,13 +201,8 @@ def blur(image: F32, sigma_px: float) -> F32:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _filled(points: tuple[int, ...], *, grow_px: int) -> npt.NDArray[np.bool_]:
+def _around(points: tuple[int, ...], *, grow_px: int) -> npt.NDArray[np.bool_]:
     """Return the convex hull of some points in the texture, grown by some texels."""
-    corners = (load_topology().uv[list(points)] * TEXTURE_PX).astype(np.float32)
-    out = np.zeros((TEXTURE_PX, TEXTURE_PX), np.uint8)
-    hull = np.rint(cv2.convexHull(corners)).astype(np.int32)
-    cv2.fillConvexPoly(out, hull, 1)
-    if grow_px:
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow_px + 1, 2 * grow_px + 1))
-        out = np.asarray(cv2.dilate(out, kernel), np.uint8)
-    return out > 0
+    size = (2 * grow_px + 1, 2 * grow_px + 1)
+    grown = cv2.dilate(filled(hull(points)), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size))
+    return np.asarray(grown, np.bool_)

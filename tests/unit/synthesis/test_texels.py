@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsp_ray.synthesis.texels import barycentric, texel_map, unwrap
-from fsp_ray.synthesis.topology import Region, load_topology, with_rings
+from fsp_ray.synthesis.texels import barycentric, filled, hull, texel_map, unwrap
+from fsp_ray.synthesis.topology import FACE_OVAL, Region, load_topology, with_rings
 
 MESH = load_topology()
 TEXELS = texel_map()
@@ -124,3 +124,13 @@ def test_a_mesh_that_is_not_finite_is_refused(value):
     points[3, 1] = value
     with pytest.raises(ValueError, match="finite"):
         unwrap(np.zeros((50, 50, 3), np.uint8), points)
+
+
+def test_a_loop_is_filled_to_where_its_points_lie():
+    drawn = filled(hull(FACE_OVAL))
+    corners = MESH.uv[list(FACE_OVAL)] * 256
+    rows, columns = np.nonzero(drawn)
+    np.testing.assert_allclose([columns.min(), rows.min()], corners.min(axis=0), atol=1.5)
+    np.testing.assert_allclose([columns.max() + 1, rows.max() + 1], corners.max(axis=0), atol=1.5)
+    assert drawn[128, 128] == 1
+    assert (drawn != drawn[:, ::-1]).mean() < 0.002
