@@ -1,5 +1,6 @@
 # make demo   set up and run the main job on real input
 # make test   set up and pass the tests
+# make pictures   swap what swappers break on, to be looked at: build/pictures.png
 # make check  style, types and import rules
 # make lock   make the lock files from pyproject.toml (needs a network)
 
@@ -11,7 +12,7 @@ STAMP := $(VENV)/.locked
 UV_VERSION := 0.13.9
 LOCK := $(PYTHON) -m venv build/lock && build/lock/bin/pip install -q uv==$(UV_VERSION) && build/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: demo test check lock setup clean
+.PHONY: demo test pictures check lock setup clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -29,6 +30,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+pictures: $(STAMP)
+	FSP_RAY_PICTURES=build/pictures.png $(BIN)/python -m pytest tests/integration/test_hard_pictures.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
