@@ -15,8 +15,8 @@ import numpy as np
 from fsp_ray.core.ages import Gender
 from fsp_ray.core.face_types import Choice, FaceReading, HeadView, SourceFace, SyntheticFace
 from fsp_ray.core.protocols import FaceGenerator, FaceSwapper, Models
-from fsp_ray.swap.choosing_ages import CLOSE_YEARS, AgeReading, AgeTrail
-from fsp_ray.swap.choosing_costs import REFUSED, Costs, Judged, reading
+from fsp_ray.swap.choosing_ages import CLOSE_YEARS, AgeReading, AgeTrail, first_asked_years
+from fsp_ray.swap.choosing_costs import REFUSED, Common, Costs, Judged, reading
 from fsp_ray.swap.choosing_cues import TextureLikeness, shape_gap
 from fsp_ray.swap.choosing_forecast import Forecast, Sketcher, load_forecast
 from fsp_ray.swap.choosing_settings import ChooserSettings
@@ -25,8 +25,9 @@ from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.swap.shape import strain
 
 _DEFAULT: Final = ChooserSettings()
-# What can be corrected: beyond it, it counts in the choice of finalists.
-_CORRECTABLE_YEARS: Final = 10.0
+# What can be corrected, of a face that reads too young and too old: skin is as smooth as the
+# source's, so lines that make a face older show less than their absence makes it younger.
+_CORRECTABLE_YEARS: Final = (4.0, 10.0)
 # Ages nearer than this make one face.
 _SAME_YEARS: Final = 0.5
 
@@ -163,16 +164,18 @@ class FaceChooser:
         """Read the real face on the views that faces are tried on."""
         read = [other.embeddings for other in taken if other.embeddings]
         stacked = [np.stack(vectors) for vectors in zip(*read, strict=True)]
-        forecast = self._forecast
-        typical = None if forecast is None else forecast.typical_of(gender, age_years)
-        return Judged(gender, [self._try_on.bare(view) for view in views], stacked, typical)
+        common = None
+        if self._forecast is not None:
+            typical = self._forecast.typical_of(gender, age_years)
+            common = Common(typical, self._forecast.origin)
+        return Judged(gender, [self._try_on.bare(view) for view in views], stacked, common)
 
     def _drawn(self, person: _Person, rng: np.random.Generator, times: int) -> list[_Candidate]:
         """Make so many times the usual number of faces, the most promising first."""
         likeness = TextureLikeness(person.source)
         drawn: list[_Candidate] = []
         for seed, forecast in self._promising(person, rng, times):
-            face = self._face(person, seed, person.age_years)
+            face = self._face(person, seed, first_asked_years(person.age_years))
             cost = self._settings.texture_weight * likeness.of(face)
             cost += self._shape_cost(face, person.source)
             drawn.append(_Candidate(seed, face, cost, forecast))
@@ -212,20 +215,25 @@ class FaceChooser:
         return cost - settings.shape_weight * moved
 
     def _tried(self, person: _Person, candidates: Sequence[_Candidate], count: int) -> list[_Trial]:
-        """Put the first candidates on the best view, and further ones until the gender is right.
+        """Put the first candidates on the best view, and further ones until one is promising.
 
         Returns:
             The trials, the most promising first.
         """
+        asked = first_asked_years(person.age_years)
         trials: list[_Trial] = []
         for number, candidate in enumerate(candidates):
-            right = any(self._costs.is_of_gender(person.gender, t.looks) for t in trials)
-            if number >= count and right:
+            if number >= count and any(self._is_promising(person, t) for t in trials):
                 break
             trail = AgeTrail(person.age_years)
-            start = _Trial(candidate, candidate.face, person.age_years, {}, trail, REFUSED)
-            trials.append(self._put_on(person, start, candidate.face, person.age_years, 0))
+            start = _Trial(candidate, candidate.face, asked, {}, trail, REFUSED)
+            trials.append(self._put_on(person, start, candidate.face, asked, 0))
         return sorted(trials, key=self._hope)
+
+    def _is_promising(self, person: _Person, trial: _Trial) -> bool:
+        """Return whether a face reads as of the right gender, and its age can be corrected."""
+        right = self._costs.is_of_gender(person.gender, trial.looks)
+        return right and _uncorrectable_years(trial) == 0
 
     def _followed_up(self, person: _Person, trial: _Trial) -> _Trial:
         """Put a candidate on the next view, at the age at which it should read right.
@@ -265,8 +273,14 @@ class FaceChooser:
 
     def _hope(self, trial: _Trial) -> float:
         """Return the cost, less what can still be corrected."""
-        beyond = abs(trial.trail.misses_years(trial.asked_years)) - _CORRECTABLE_YEARS
-        return trial.cost + self._settings.age_weight * max(0.0, beyond) ** 2
+        return trial.cost + self._settings.age_weight * _uncorrectable_years(trial) ** 2
+
+
+def _uncorrectable_years(trial: _Trial) -> float:
+    """Return by how much more a face misses the age than can be corrected."""
+    misses = trial.trail.misses_years(trial.asked_years)
+    young, old = _CORRECTABLE_YEARS
+    return max(0.0, -misses - young, misses - old)
 
 
 def _is_close(trial: _Trial) -> bool:

@@ -20,6 +20,8 @@ _USUAL_SLOPE: Final = 0.9
 _SLOPES: Final = (0.4, 2.5)
 # Readings of one view at ages less apart say more about noise than about the slope.
 _APART_YEARS: Final = 1.0
+# Made as old as the person, faces read this much too young: measured, by the person's age.
+_MISSED_YEARS: Final = ((20.0, 35.0, 50.0, 65.0, 80.0), (0.0, 6.0, 8.0, 3.0, 2.0))
 _STEP_YEARS: Final = 0.25
 _FAR_COST: Final = 0.01
 # Ages are rounded before they are grouped.
@@ -39,6 +41,11 @@ def aim_years(age_years: float, margin_years: float = CLOSE_YEARS) -> float:
     width = high - max(low, 0.0)
     margin = min(margin_years, _MARGIN_SHARE * width)
     return float(np.clip(age_years, low + margin, high - margin))
+
+
+def first_asked_years(age_years: float) -> float:
+    """Return the age to make faces at before any is read: what estimators miss on average."""
+    return age_years + float(np.interp(age_years, *_MISSED_YEARS))
 
 
 @dataclass(frozen=True, slots=True)

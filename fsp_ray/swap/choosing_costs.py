@@ -30,6 +30,19 @@ _EVEN: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Common:
+    """What is known of a judge's embeddings.
+
+    Attributes:
+        typical: f32[D], the mean of synthetic faces of the person's gender and age.
+        origin: f32[D, 3], see `choosing_forecast.Forecast`.
+    """
+
+    typical: F32
+    origin: F32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Judged:
     """Whom a face is judged for.
 
@@ -37,14 +50,13 @@ class Judged:
         gender: as the face is to read.
         bare: what is read from the views without a synthetic face.
         taken: f32[K, D] a judge, how the faces read that others have; none where nobody has one.
-        typical: f32[D], what the first judge reads from synthetic faces of that gender and age on
-            average; None where that is not known.
+        common: what is known of the first judge's embeddings; None for nothing.
     """
 
     gender: Gender
     bare: Sequence[Look]
     taken: Sequence[F32]
-    typical: F32 | None = None
+    common: Common | None = None
 
 
 class Costs:
@@ -60,11 +72,7 @@ class Costs:
             return REFUSED
         worn = list(looks.values())
         cost = self._likeness(judged, worn) + self._near(judged, worn)
-        if judged.typical is not None:
-            read = reading(worn).embeddings[0]
-            cost += (
-                self._settings.typical_weight * float(read @ judged.typical) / self._thresholds[0]
-            )
+        cost += float(self._of_common(judged, reading(worn).embeddings[0][None])[0])
         probability = np.array(_probability(judged.gender, worn))
         cost += float(self._of_gender(probability))
         return cost + REFUSED * self._is_faint(judged, worn)
@@ -76,11 +84,11 @@ class Costs:
         """
         settings, threshold = self._settings, self._thresholds[0]
         embeddings = foretold.embeddings.astype(np.float64)
-        cost = embeddings @ judged.bare[0].embeddings[0] / threshold
+        likeness = embeddings @ judged.bare[0].embeddings[0] / threshold
+        cost = likeness + settings.known_weight * np.maximum(0, likeness - settings.known)
         if judged.taken:
             cost += self._of_nearness(embeddings @ judged.taken[0].T / threshold)
-        if judged.typical is not None:
-            cost += settings.typical_weight * (embeddings @ judged.typical) / threshold
+        cost += self._of_common(judged, foretold.embeddings)
         female = foretold.female_probability.astype(np.float64)
         cost += self._of_gender(female if judged.gender == "female" else 1 - female)
         beyond = np.maximum(0.0, np.abs(foretold.older_years) - _EASY_YEARS)
@@ -97,7 +105,10 @@ class Costs:
         return bool(looks) and _probability(gender, list(looks.values())) > 0.5 + _EVEN
 
     def _likeness(self, judged: Judged, looks: Sequence[Look]) -> float:
-        """Return how much of the person the judges see: half their mean, half the worst."""
+        """Return how much of the person the judges see: half their mean, half the worst.
+
+        What nears recognition costs more than what is far from it.
+        """
         seen = [
             float(
                 np.mean(
@@ -110,7 +121,8 @@ class Costs:
             / threshold
             for j, threshold in enumerate(self._thresholds)
         ]
-        return float(np.mean(seen) + np.max(seen)) / 2
+        likeness = float(np.mean(seen) + np.max(seen)) / 2
+        return likeness + self._settings.known_weight * max(0.0, likeness - self._settings.known)
 
     def _near(self, judged: Judged, looks: Sequence[Look]) -> float:
         """Return what it costs to read like others with a synthetic face, for the worst judge."""
@@ -126,6 +138,17 @@ class Costs:
         settings, count = self._settings, min(_NEAREST, likeness.shape[1])
         nearest = np.partition(likeness, -count, axis=1)[:, -count:]
         return settings.near_weight * np.maximum(0, nearest - settings.near).mean(axis=1)
+
+    def _of_common(self, judged: Judged, embeddings: F32) -> F64:
+        """Return what it costs to be typical, or to seem of another origin, f64[N]."""
+        common, settings = judged.common, self._settings
+        if common is None:
+            return np.zeros(len(embeddings))
+        typical = embeddings @ common.typical / self._thresholds[0]
+        away = (embeddings - judged.bare[0].embeddings[0]) @ common.origin
+        beyond = np.maximum(0.0, np.linalg.norm(away, axis=1) - settings.near_origin)
+        cost = settings.typical_weight * typical + settings.origin_weight * beyond
+        return np.asarray(cost, np.float64)
 
     def _of_gender(self, probability: F64) -> F64:
         """Return what it costs to read as of the right gender by some probabilities only."""

@@ -66,12 +66,15 @@ class Forecast:
         bias: f32[D + 2].
         typical: f32[2, 3, D], by gender the mean embedding as a polynomial of age / 30 years,
             constant first.
+        origin: f32[D, 3], directions of embeddings in which people of one apparent origin lie
+            together, scaled so that they differ by a standard deviation of 1 among themselves.
     """
 
     from_sketch: F32
     from_head: F32
     bias: F32
     typical: F32
+    origin: F32
 
     def __post_init__(self) -> None:
         outputs = len(self.bias)
@@ -79,6 +82,7 @@ class Forecast:
         check_array("bias", self.bias, np.float32, (outputs,))
         check_array("from_sketch", self.from_sketch, np.float32, (SKETCH_SIZE, outputs))
         check_array("from_head", self.from_head, np.float32, (4 + dimensions, outputs))
+        check_array("origin", self.origin, np.float32, (dimensions, None))
         check_array("typical", self.typical, np.float32, (2, 3, dimensions))
         for field in fields(self):
             check_finite(field.name, getattr(self, field.name))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fsp_ray.core.ages import GENDERS
 from fsp_ray.core.checks import check_array
-from fsp_ray.core.face_types import F32
+from fsp_ray.core.face_types import F32, I64
 from fsp_ray.faces.geometry import F64
 from fsp_ray.swap.choosing_forecast import (
     AGE_UNIT_YEARS,
@@ -21,9 +21,11 @@ from fsp_ray.swap.choosing_forecast import (
 
 MIN_SAMPLES: Final = 1000
 _NUM_COMPONENTS: Final = 160
-_RIDGE: Final = 0.3
+_RIDGE: Final = 0.5
 # Unit vectors have small numbers: scaled to about 1, so that one ridge suits all.
 _EMBEDDING_SCALE: Final = 11.0
+_NUM_DISCRIMINANTS: Final = 3
+_WITHIN_RIDGE: Final = 0.002
 _LEAST_PROBABILITY: Final = 1e-3
 
 
@@ -36,6 +38,7 @@ class WornFaces:
         worn, bare: f32[N, D], what the matcher reads with the face on, and from the real face.
         female_probability, older_years: f32[N], as read with the face on; older than the person.
         age_years: f32[N]; female: bool[N], as read from the real face.
+        origin: i64[N], which of some groups the person was labelled as; -1 for none of them.
     """
 
     sketch: F32
@@ -45,6 +48,7 @@ class WornFaces:
     older_years: F32
     age_years: F32
     female: npt.NDArray[np.bool_]
+    origin: I64
 
     def __post_init__(self) -> None:
         n, dimensions = self.worn.shape
@@ -55,6 +59,7 @@ class WornFaces:
         check_array("older_years", self.older_years, np.float32, (n,))
         check_array("age_years", self.age_years, np.float32, (n,))
         check_array("female", self.female, np.bool_, (n,))
+        check_array("origin", self.origin, np.int64, (n,))
 
 
 def fit_forecast(faces: WornFaces) -> Forecast:
@@ -86,6 +91,7 @@ def fit_forecast(faces: WornFaces) -> Forecast:
         from_head=weights[_NUM_COMPONENTS:].astype(np.float32),
         bias=(bias - mean @ from_sketch).astype(np.float32),
         typical=_typical(faces),
+        origin=_origin(faces.bare.astype(np.float64), faces.origin),
     )
 
 
@@ -113,3 +119,19 @@ def _typical(faces: WornFaces) -> F32:
         for mine in (faces.female == (gender == "female") for gender in GENDERS)
     ]
     return np.stack(fits).astype(np.float32)
+
+
+def _origin(embeddings: F64, group: I64) -> F32:
+    """Return the first discriminants of groups (Fisher, 1936), f32[D, 3], spread 1 within them."""
+    names = [name for name in np.unique(group) if name >= 0]
+    means = np.stack([embeddings[group == name].mean(axis=0) for name in names])
+    within = np.zeros((embeddings.shape[1],) * 2)
+    for name, mean in zip(names, means, strict=True):
+        rest = embeddings[group == name] - mean
+        within += rest.T @ rest / (group >= 0).sum()
+    within += _WITHIN_RIDGE * np.eye(len(within))
+    apart = means - means.mean(axis=0)
+    # In coordinates in which people of one group are spread alike.
+    whiten = np.linalg.inv(np.linalg.cholesky(within))
+    _, _, rows = np.linalg.svd(apart @ whiten.T, full_matrices=False)
+    return (whiten.T @ rows[:_NUM_DISCRIMINANTS].T).astype(np.float32)

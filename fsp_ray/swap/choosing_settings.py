@@ -15,10 +15,13 @@ class ChooserSettings:
     Attributes:
         sketched: faces forecast, where they can be; more where faces were rejected before.
         candidates: faces made: the most promising of those forecast, or any.
-        tried: of them, put on the best view; more where all of them read as the other gender.
+        tried: of them, put on the best view; more where none has the right gender and an age that
+            can be corrected.
         finalists: of them, made to read the right age, and put on one more view.
         views: looks at the head that finalists are put on; the first ones are used.
         corrections: of the age of the best of them, at most.
+        known: likeness from which the person is nearly recognised.
+        known_weight: per unit of likeness beyond it, besides.
         shape_weight: per face width that features move (less likeness), up to `enough_shape`:
             what moves farther looks odd rather than different.
         texture_weight: per unit of correlation of the marks.
@@ -31,6 +34,9 @@ class ChooserSettings:
         near_weight: per unit of likeness to the nearest taken faces beyond `near`.
         typical_weight: per unit of likeness to the mean synthetic face: the farther from it, the
             less alike are two of them.
+        origin_weight: per standard deviation of people of one apparent origin that a face looks
+            farther from the person's than `near_origin`.
+        near_origin: how far two of the same apparent origin may lie apart.
         near: likeness that other people have by chance.
         sure_gender: probability of the right gender that is good enough.
         max_strain: beyond it a face looks squeezed: refused.
@@ -43,17 +49,21 @@ class ChooserSettings:
     finalists: int = 2
     views: int = 2
     corrections: int = 2
+    known: float = 0.75
+    known_weight: float = 2.0
     shape_weight: float = 4.0
     enough_shape: float = 0.028
     texture_weight: float = 0.3
-    age_weight: float = 0.012
-    group_weight: float = 0.15
+    age_weight: float = 0.02
+    group_weight: float = 0.25
     gender_weight: float = 2.0
     wrong_gender_weight: float = 0.5
     strain_weight: float = 0.05
     near_weight: float = 3.0
     near: float = 0.5
-    typical_weight: float = 0.8
+    typical_weight: float = 0.6
+    origin_weight: float = 0.12
+    near_origin: float = 1.2
     sure_gender: float = 0.75
     max_strain: float = 3.0
     min_presence: float = 0.7

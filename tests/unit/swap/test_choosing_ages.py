@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsp_ray.core.ages import age_group
-from fsp_ray.swap.choosing_ages import CLOSE_YEARS, AgeReading, AgeTrail, aim_years
+from fsp_ray.swap.choosing_ages import (
+    CLOSE_YEARS,
+    AgeReading,
+    AgeTrail,
+    aim_years,
+    first_asked_years,
+)
 
 AGES = st.floats(0, 110)
 
@@ -70,3 +76,9 @@ def test_between_two_readings_lies_what_is_wanted() -> None:
     for asked, older in ((40, 8.0), (30, 6.0), (20, -20.0)):
         trail = trail.with_reading(AgeReading(asked, 0, older))
     assert 20 < trail.next_asked_years() < 30
+
+
+def test_at_first_faces_are_made_a_little_older_where_they_read_too_young() -> None:
+    assert first_asked_years(10) == 10
+    assert first_asked_years(45) > 50
+    assert first_asked_years(90) == pytest.approx(92)

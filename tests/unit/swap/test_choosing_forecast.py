@@ -36,6 +36,7 @@ def worn_faces(count: int = 2 * MIN_SAMPLES) -> WornFaces:
         older_years=(8 * hidden[:, 0]).astype(np.float32),
         age_years=rng.uniform(10, 70, count).astype(np.float32),
         female=female,
+        origin=rng.integers(-1, 4, count),
     )
 
 
@@ -96,3 +97,16 @@ def test_too_few_faces_are_refused() -> None:
 def test_coefficients_must_fit_together(fitted: tuple[WornFaces, Forecast]) -> None:
     with pytest.raises(ValueError, match="typical"):
         replace(fitted[1], typical=np.zeros((2, 3, D + 1), np.float32))
+
+
+def test_origins_lie_together_along_their_directions() -> None:
+    faces = worn_faces()
+    bare = faces.bare.copy()
+    for group in range(4):
+        bare[faces.origin == group, group] += 1
+    directions = fit_forecast(replace(faces, bare=bare)).origin
+    at = bare @ directions
+    groups = [at[faces.origin == group] for group in range(4)]
+    assert np.mean([group.std(axis=0) for group in groups]) == pytest.approx(1, abs=0.1)
+    means = np.stack([group.mean(axis=0) for group in groups])
+    assert np.linalg.norm(means[:, None] - means, axis=2)[np.triu_indices(4, 1)].min() > 1.5
