@@ -175,7 +175,8 @@ class EyePainter:
         down_px = float(np.hypot(*eye.axes[:, 1]))
         # A little over the upper rim, where the texture lets the source's own lid through.
         cover = np.clip(np.minimum(below + _OVER_RIM, above) * down_px / soft + 0.5, 0, 1)
-        cover *= np.clip((below + above - _SLIT) / _SLIT, 0, 1) * (np.abs(a) < 0.5) * share
+        cover *= np.clip((below + above - _SLIT) / _SLIT, 0, 1) * share
+        cover *= (a > eye.upper[0, 0]) & (a < eye.upper[-1, 0])
         ball = self._ball(a, b, below, above, seen, 1 / eye.width_px)
         if blur_px > 0.4:
             ball = cv2.GaussianBlur(ball, (0, 0), blur_px)

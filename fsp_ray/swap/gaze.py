@@ -38,6 +38,8 @@ _MIDDLE: Final = 0.33
 _SKIN_LIKE: Final = 0.9
 # Skin that the rim's points let in is no white of the eye, lashes are no iris.
 _RIM_PX: Final = 1
+# How far a corner lies beyond the last points of the rims at least, eye widths.
+_CORNER: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,22 @@ def eye_frame(points: F32, rims: tuple[tuple[int, ...], tuple[int, ...]]) -> Eye
     middle = (first[:2] + last[:2]) / 2
     axes = np.stack([across, down], axis=1)
     inverse = np.linalg.inv(axes)
-    return EyeFrame(
-        middle, axes, (upper[:, :2] - middle) @ inverse.T, (lower[:, :2] - middle) @ inverse.T
-    )
+    above, below = ((rim[:, :2] - middle) @ inverse.T for rim in (upper, lower))
+    _close(above, below)
+    return EyeFrame(middle, axes, above, below)
+
+
+def _close(above: F64, below: F64) -> None:
+    """Let both rims f64[9, 2] run from left to right and meet at their ends, in place.
+
+    On turned faces they may reach beyond where the mesh has the corner.
+    """
+    for end, next_to, outward in ((0, 1, -1), (-1, -2, 1)):
+        near = (above[next_to] + below[next_to]) / 2
+        if outward * near[0] > 0.5 - _CORNER:
+            above[end] = below[end] = (near[0] + outward * _CORNER, near[1])
+    for rim in (above, below):
+        rim[:, 0] = np.maximum.accumulate(rim[:, 0])
 
 
 def look_at(rgb: U8, eye: EyeFrame) -> Look | None:

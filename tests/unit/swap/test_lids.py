@@ -141,6 +141,20 @@ def test_a_track_that_starts_with_shut_eyes_shows_lids() -> None:
     assert np.abs(opening_of(rgb, OPEN) - SKIN).mean() < 15
 
 
+def test_rims_beyond_the_corner_still_close_the_eye() -> None:
+    """As on turned faces, whose far corner the mesh guesses."""
+    turned = OPEN.copy()
+    upper, lower = EYES[0]
+    turned[[*upper[1:-1], *lower[1:-1]], 0] += 0.03 * FACE_PX
+    eye = eye_frame(turned, EYES[0])
+    assert eye is not None
+    assert eye.upper[-1, 0] > 0.5
+    for end in (0, -1):
+        assert eye.lower[end] == pytest.approx(eye.upper[end], abs=1e-6)
+    assert (np.diff(eye.upper[:, 0]) >= 0).all()
+    assert (np.diff(eye.lower[:, 0]) >= 0).all()
+
+
 def test_faces_without_eyes_to_see_are_left_alone() -> None:
     follower = Lids(source_of(portrait(OPEN), OPEN))
     turned = OPEN.copy()
