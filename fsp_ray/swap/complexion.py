@@ -31,10 +31,11 @@ _COLOURED: Final = 0.25
 # How far lips go to the source's mean, in n; and what must be seen of them, texels of 128².
 _LIP_SHARE, _MAX_LIP_CHANGE = 0.9, 0.7
 _LEAST_SEEN: Final = 20.0
-# Bands of detail: widths of Gaussians in texels of the 256² texture.
-_BAND_SIGMAS: Final = (1.2, 2.4, 4.8, 9.6, 19.2)
-# Folds may be that much stronger than the source's; where it is smoother still, so much is left.
-_ROUGHER, _LEAST_GAIN = 1.1, 0.2
+# Bands of detail: widths of Gaussians in texels of the 256² texture, and how much stronger than
+# the source's they may be. Fine lines tell an age; broad folds look carved.
+_BANDS: Final = ((1.2, 1.6), (2.4, 1.6), (4.8, 1.5), (9.6, 1.15), (19.2, 1.15))
+# Where the source is smoother still, so much is left.
+_LEAST_GAIN: Final = 0.2
 # The finest bands hold noise, too.
 _GRAIN_SIGMA, _NOISY_VIEWS = 2.4, 6
 # What is darker or brighter than this, in n, is hair or glare: no fold.
@@ -79,15 +80,15 @@ def as_smooth_as(log_ratio: F32, source: SourceFace) -> F32:
     """
     rest = grey(log_ratio)
     change = np.zeros_like(rest)
-    for sigma, allowed in zip(_BAND_SIGMAS, _strengths(source), strict=True):
+    for (sigma, rougher), allowed in zip(_BANDS, _strengths(source), strict=True):
         coarser = blur(rest, sigma)
         band = rest - coarser
         band_half, coarser_half = halve(band), halve(coarser)
         weaker = np.zeros_like(rest)
         for (part, plain), theirs in zip(_fold_parts(), allowed, strict=True):
             own = _strength(band_half, coarser_half, plain)
-            if theirs > 0 and own > _ROUGHER * theirs:
-                weaker += np.float32(max(_ROUGHER * theirs / own, _LEAST_GAIN) - 1) * part
+            if theirs > 0 and own > rougher * theirs:
+                weaker += np.float32(max(rougher * theirs / own, _LEAST_GAIN) - 1) * part
         change += weaker * band
         rest = coarser
     return log_ratio + change[:, :, None]
@@ -98,7 +99,7 @@ def _strengths(source: SourceFace) -> tuple[tuple[float, ...], ...]:
     """Return how strong each band is on each part of the source's skin; 0 where none is seen."""
     rest, seen = grey(own_ratio(source)), halve(source.weight)
     level, bands = rest, list[tuple[float, ...]]()
-    for sigma in _BAND_SIGMAS:
+    for sigma, _ in _BANDS:
         coarser = blur(rest, sigma / 2)
         band = rest - coarser
         # A mean of many views has lost their noise, of which a frame has all.
