@@ -54,10 +54,10 @@ class ChooserSettings:
     shape_weight: float = 4.0
     enough_shape: float = 0.028
     texture_weight: float = 0.3
-    age_weight: float = 0.02
+    age_weight: float = 0.012
     group_weight: float = 0.25
     gender_weight: float = 2.0
-    wrong_gender_weight: float = 0.5
+    wrong_gender_weight: float = 2.0
     strain_weight: float = 0.05
     near_weight: float = 3.0
     near: float = 0.5
