@@ -62,7 +62,7 @@ class ChooserSettings:
     near_weight: float = 3.0
     near: float = 0.5
     typical_weight: float = 0.6
-    origin_weight: float = 0.12
+    origin_weight: float = 0.05
     near_origin: float = 1.2
     sure_gender: float = 0.75
     max_strain: float = 3.0

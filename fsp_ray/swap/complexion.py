@@ -34,6 +34,9 @@ _LEAST_SEEN: Final = 20.0
 # Bands of detail: widths of Gaussians in texels of the 256² texture, and how much stronger than
 # the source's they may be. Fine lines tell an age; broad folds look carved.
 _BANDS: Final = ((1.2, 1.6), (2.4, 1.6), (4.8, 1.5), (9.6, 1.15), (19.2, 1.15))
+# Old skin has more of both than low-pass light lets one see; a face that reads too young is made
+# older, and must be let: by how much more, at which age.
+_OLDER_YEARS, _ROUGHER = (40.0, 110.0), (1.0, 2.2)
 # Where the source is smoother still, so much is left.
 _LEAST_GAIN: Final = 0.2
 # The finest bands hold noise, too.
@@ -55,7 +58,7 @@ _LEVEL: Final = 128.0
 
 def fitted(face: SyntheticFace, source: SourceFace) -> F32:
     """Return the face's ratios n, f32[256, 256, 3], as they look best on the source's skin."""
-    log_ratio = as_smooth_as(levelled(decode_ratio(face.texture)), source)
+    log_ratio = as_smooth_as(levelled(decode_ratio(face.texture)), source, face.age_years)
     bearded = face.gender == "male" and face.age_years >= _GROWN_YEARS
     log_ratio = as_shaven_as(log_ratio, source, bearded=bearded)
     log_ratio = without_stains(log_ratio)
@@ -73,14 +76,21 @@ def levelled(log_ratio: F32) -> F32:
     return log_ratio - resize(np.log(light / np.float32(_LEVEL + OFFSET)), TEXTURE_PX)
 
 
-def as_smooth_as(log_ratio: F32, source: SourceFace) -> F32:
+def as_smooth_as(log_ratio: F32, source: SourceFace, age_years: float) -> F32:
     """Return the ratios with folds hardly deeper than the source's skin shows in its light.
 
     One number for each band of detail and part of the skin. What is smoother stays as it is.
+
+    Args:
+        log_ratio: f32[256, 256, 3].
+        source: whose skin it goes on.
+        age_years: that the face is made for; old faces may be somewhat rougher.
     """
+    older = float(np.interp(age_years, _OLDER_YEARS, _ROUGHER))
     rest = grey(log_ratio)
     change = np.zeros_like(rest)
-    for (sigma, rougher), allowed in zip(_BANDS, _strengths(source), strict=True):
+    for (sigma, usual), allowed in zip(_BANDS, _strengths(source), strict=True):
+        rougher = older * usual
         coarser = blur(rest, sigma)
         band = rest - coarser
         band_half, coarser_half = halve(band), halve(coarser)

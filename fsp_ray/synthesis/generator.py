@@ -41,12 +41,12 @@ _GROWN_YEARS: Final = 16.0
 _ADULT_YEARS, _CHILD_YEARS = 20.0, 7.0
 # How the marks of the bank face and the random ones count, for adults and for children, and how
 # far each may darken skin.
-_MARKS, _VARIATION, _DARKEST = (1.1, 0.35), (1.35, 0.5), (0.28, 0.06)
+_MARKS, _VARIATION, _DARKEST = (1.1, 0.35), (1.8, 0.6), (0.28, 0.06)
 _SHAPE: Final = (1.0, 0.6)
 # The bank's faces read as this old; ageing starts from there.
 _BANK_YEARS: Final = 27.0
 # Means over faces that differ blur what ages them.
-_GAIN_YEARS, _AGE_GAIN = (27.0, 50.0, 80.0), (1.6, 1.65, 1.8)
+_GAIN_YEARS, _AGE_GAIN = (27.0, 50.0, 80.0, 110.0), (1.6, 1.65, 1.8, 2.6)
 _AGE_COLOUR: Final = 0.4
 # By how much the bank's broad mean gives way to real people's, and what is broad.
 _REAL_SHARE, _BROAD_SIGMA_PX = 0.8, 5.0

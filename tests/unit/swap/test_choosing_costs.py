@@ -88,7 +88,7 @@ def test_another_apparent_origin_costs() -> None:
     origin = ORIGIN.copy()
     origin[3, 0] = 3.0
     common = Common(TYPICAL, origin)
-    assert cost(judged(common=common), PLAIN) > cost(judged(common=common), OTHER) + 0.2
+    assert cost(judged(common=common), PLAIN) > cost(judged(common=common), OTHER) + 0.05
 
 
 def test_the_wrong_gender_costs_and_an_undecided_one_some() -> None:

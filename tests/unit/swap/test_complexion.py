@@ -54,19 +54,25 @@ def fold_strength(ratio: F32, sigma: float) -> float:
 @pytest.mark.parametrize("sigma", [3.0, 6.0, 9.0])
 def test_a_smooth_source_gets_no_deep_folds(sigma: float) -> None:
     deep = colourless(marks(sigma, 0.10))
-    smooth = as_smooth_as(deep, source_with(marks(sigma, 0.02, seed=1)))
+    smooth = as_smooth_as(deep, source_with(marks(sigma, 0.02, seed=1)), 30.0)
     assert fold_strength(smooth, 2 * sigma) < 0.45 * fold_strength(deep, 2 * sigma)
+
+
+def test_old_faces_may_be_rougher_than_young_ones() -> None:
+    deep, source = colourless(marks(3.0, 0.12)), source_with(marks(3.0, 0.02, seed=1))
+    left = [float(as_smooth_as(deep, source, age).std()) for age in (20.0, 40.0, 70.0, 100.0)]
+    assert left[0] == left[1] < left[2] < left[3] < float(deep.std())
 
 
 def test_a_rough_source_leaves_the_folds_as_they_are() -> None:
     deep = colourless(marks(3.0, 0.08))
-    kept = as_smooth_as(deep, source_with(marks(3.0, 0.12, seed=1)))
+    kept = as_smooth_as(deep, source_with(marks(3.0, 0.12, seed=1)), 30.0)
     assert fold_strength(kept, 6.0) > 0.97 * fold_strength(deep, 6.0)
 
 
 def test_brows_lips_and_eyes_are_drawn_as_strongly_whatever_the_skin() -> None:
     features = -0.4 * (blur(areas().brows, 1.5) + lip_mask())
-    smooth = as_smooth_as(colourless(features), source_with(np.zeros((256, 256))))
+    smooth = as_smooth_as(colourless(features), source_with(np.zeros((256, 256))), 30.0)
     change = np.abs(smooth[:, :, 0] - features)
     assert change[areas().brows > 0].max() < 0.1
     assert change[lip_mask() > 0.9].max() < 0.02
