@@ -312,7 +312,8 @@ class SyntheticFace:
         person_id: whose face it replaces.
         texture: u8[256, 256, 3], log-ratio texture, n = (value - 128) / 80 (natural log units).
         shape: f32[468, 3], aligned to the topology's mean shape; unit: face widths.
-        age_years, gender: what it is meant to look like.
+        age_years, gender: what it was made as. To read as old as a person, a face may have to be
+            made older or younger.
     """
 
     person_id: str

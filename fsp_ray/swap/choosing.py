@@ -142,9 +142,7 @@ class FaceChooser:
             if _is_close(best):
                 break
             best = self._followed_up(person, best)
-        # The face goes under the age it reads as, not the one asked for to undo a bias.
-        face = replace(best.face, age_years=float(age_years))
-        return Choice(face, reading(list(best.looks.values())))
+        return Choice(best.face, reading(list(best.looks.values())))
 
     def read(
         self, face: SyntheticFace, source: SourceFace, views: Sequence[HeadView]
