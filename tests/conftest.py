@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
+
+# How long one example takes says how busy the machine is; a test that hangs has its time-out.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 _STARTS_RAY = "pytest.mark.ray"
 

@@ -36,8 +36,9 @@ def aim_years(age_years: float, margin_years: float = CLOSE_YEARS) -> float:
     A face that misses by a little then stays in the group.
     """
     starts = [start - _ROUNDING_YEARS for start in AGE_GROUP_STARTS[1:]]
-    low = max((start for start in starts if start <= age_years), default=-np.inf)
-    high = min((start for start in starts if start > age_years), default=np.inf)
+    # Half a year over is rounded to even, and so down, at each of these borders.
+    low = max((start for start in starts if start < age_years), default=-np.inf)
+    high = min((start for start in starts if start >= age_years), default=np.inf)
     width = high - max(low, 0.0)
     margin = min(margin_years, _MARGIN_SHARE * width)
     return float(np.clip(age_years, low + margin, high - margin))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fsp_ray.core.ages import age_group
@@ -19,6 +19,8 @@ AGES = st.floats(0, 110)
 
 
 @given(AGES)
+@example(4.5)
+@example(34.5)
 def test_the_aim_stays_in_the_group_and_near_the_person(age: float) -> None:
     aim = aim_years(age)
     assert age_group(aim) == age_group(age)
