@@ -10,6 +10,7 @@ import numpy as np
 from fsp_ray.core.face_types import F32, NUM_POINTS, SourceFace, SyntheticFace
 from fsp_ray.faces.geometry import F64
 from fsp_ray.swap.layout import KEPT, beyond_natural, change_layout, layout, own_shares
+from fsp_ray.swap.maturity import grown_up
 from fsp_ray.swap.settings import SwapSettings
 from fsp_ray.synthesis.topology import (
     INNER_LIP_LOWER,
@@ -45,8 +46,8 @@ def displacement(source: SourceFace, face: SyntheticFace, settings: SwapSettings
 
     D = α (I − E Eᵀ)(S_synthetic − S_source): the expression components E are taken out, so that
     a smile of the source is not mistaken for a trait to be undone. Features are led away from
-    where the source has them, within what is natural; each shift is bounded, equal on both rims
-    of eyes and inner lips, and smoothed over the mesh.
+    where the source has them, within what is natural, and never to where a child has them; each
+    shift is bounded, equal on both rims of eyes and inner lips, and smoothed over the mesh.
     """
     shift = _wanted(source, face, settings)
     before = layout(source.shape)
@@ -56,6 +57,7 @@ def displacement(source: SourceFace, face: SyntheticFace, settings: SwapSettings
     shift = _pair_rims(shift)
     for _ in range(_SMOOTHING_PASSES):
         shift = averaging @ shift
+    shift = grown_up(shift, face, expression_basis())
     # Bounding and smoothing point by point put the layout out a little.
     shift -= change_layout(beyond_natural(before, before + _change(shift)))
     return _pair_rims(_bounded(shift, settings)).astype(np.float32)
