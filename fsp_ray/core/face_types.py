@@ -6,7 +6,7 @@ top left pixel, so that the centre of that pixel lies at (.5, .5).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -314,6 +314,7 @@ class SyntheticFace:
         shape: f32[468, 3], aligned to the topology's mean shape; unit: face widths.
         age_years, gender: what it was made as. To read as old as a person, a face may have to be
             made older or younger.
+        seed: what it was drawn from, if it may be made again at another age. Staging only.
     """
 
     person_id: str
@@ -321,6 +322,7 @@ class SyntheticFace:
     shape: F32
     age_years: float
     gender: Gender
+    seed: int | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_array("texture", self.texture, np.uint8, (TEXTURE_PX, TEXTURE_PX, 3))

@@ -166,6 +166,12 @@ class FaceChooser(Protocol):
         """Return how a person reads with a face on, from the same views as `choose` gets."""
         ...
 
+    def at_age(
+        self, face: SyntheticFace, source: SourceFace, age_years: float
+    ) -> SyntheticFace | None:
+        """Return a chosen face as made at another age; None where it can't be made again."""
+        ...
+
 
 class Models(Protocol):
     """The roles of one pack that the stages need, each loaded when first asked for."""

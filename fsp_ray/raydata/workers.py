@@ -21,9 +21,9 @@ from fsp_ray.models import load_models, show_pack
 from fsp_ray.raydata.rows import RayRow, failure, from_row, to_row
 from fsp_ray.stages.analyse_shard import analyse_shard
 from fsp_ray.stages.audit_shard import audit_shard
-from fsp_ray.stages.choose_again import choose_again
+from fsp_ray.stages.change_faces import change_faces
 from fsp_ray.stages.finish_video import finish_video
-from fsp_ray.stages.judge_video import ChooseAgain, judge_video
+from fsp_ray.stages.judge_video import ChangeFaces, judge_video
 from fsp_ray.stages.plan_video import plan_video
 from fsp_ray.stages.rehearse_shard import rehearse_shard
 from fsp_ray.stages.render_shard import render_shard
@@ -184,7 +184,7 @@ def judge_row(row: RayRow, context: RunContext) -> RayRow:
             staging,
             settings=context.settings,
             auditor=_auditor(context.settings.pack),
-            choose_again=_choose_again(drawn.planned, staging, context),
+            change_faces=_change_faces(drawn, staging, context),
         ),
     )
 
@@ -206,18 +206,17 @@ def finish_row(row: RayRow, context: RunContext) -> RayRow:
     )
 
 
-def _choose_again(
-    planned: PlannedVideo, staging: Staging, context: RunContext
-) -> ChooseAgain | None:
+def _change_faces(drawn: DrawnVideo, staging: Staging, context: RunContext) -> ChangeFaces | None:
     settings = context.settings
     if settings.replace != "synthetic":
         return None
-    return lambda rejected: choose_again(
-        planned,
+    return lambda changes: change_faces(
+        drawn.planned,
         staging,
-        rejected,
+        changes,
         _chooser(settings.pack, settings.privacy),
         context.secret,
+        rounds=drawn.rounds,
         max_attempts=settings.audit_retries,
     )
 

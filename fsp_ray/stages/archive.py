@@ -137,6 +137,7 @@ def save_faces(
                 "person_id": person_id,
                 "age_years": face.age_years,
                 "gender": face.gender,
+                "seed": face.seed,
                 "num_views": source.num_views,
             }
         )
@@ -162,6 +163,7 @@ def load_faces(
                 shape=data[f"{n}/face_shape"],
                 age_years=values["age_years"],
                 gender=values["gender"],
+                seed=values["seed"],
             )
             pairs[face.person_id] = (face, _source(data, f"{n}/", values["num_views"]))
     return pairs, header

@@ -1,17 +1,17 @@
-"""What the audit keeps of a shard, and what was decided. Staging only: looks are biometric."""
+"""What the audit and rehearsals keep of a shard. Staging only: looks are biometric."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from fsp_ray.audit import Leak, Patch
+from fsp_ray.audit import Leak
 from fsp_ray.core.checks import check_array
 from fsp_ray.core.face_types import F32, I64
 from fsp_ray.stages.staging import Staging
@@ -31,8 +31,12 @@ class Looks:
         source, published: f32[K, D], unit vectors by the auditor.
         found: bool[K], whether a detector finds the published face.
         age_years, female: f32[K], as read from the published face.
+        older_years: f32[K], by how much it reads older than the one below.
+        likeness: f32[K], of both, by the judges that choose faces: in units of their thresholds,
+            the highest of the judges.
 
-    In a rehearsal the last three are not read: False and nan.
+    What is not read is False or nan: in a rehearsal whether faces are found, in the audit how
+    they compare in what the judges see.
     """
 
     pts: I64
@@ -42,6 +46,8 @@ class Looks:
     found: Bools
     age_years: F32
     female: F32
+    older_years: F32
+    likeness: F32
 
     def __post_init__(self) -> None:
         k = len(self.pts)
@@ -52,6 +58,8 @@ class Looks:
         check_array("found", self.found, np.bool_, (k,))
         check_array("age_years", self.age_years, np.float32, (k,))
         check_array("female", self.female, np.float32, (k,))
+        check_array("older_years", self.older_years, np.float32, (k,))
+        check_array("likeness", self.likeness, np.float32, (k,))
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -61,7 +69,8 @@ class Looks:
         """Return no looks, by an auditor of so many dimensions."""
         index, vectors = np.zeros(0, np.int64), np.zeros((0, dimensions), np.float32)
         values = np.zeros(0, np.float32)
-        return cls(index, index, vectors, vectors, np.zeros(0, np.bool_), values, values)
+        found = np.zeros(0, np.bool_)
+        return cls(index, index, vectors, vectors, found, values, values, values, values)
 
     @classmethod
     def joined(cls, parts: Sequence[Looks]) -> Looks:
@@ -125,58 +134,6 @@ class ShardFindings:
     looks: Looks
     faces: SourceFaces
     segment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What was decided on a video after a round: a rehearsal, or a rendering with its audit.
-
-    Attributes:
-        rehearsals: how many of the rounds so far were rehearsals; they come first.
-        attempts: other faces tried so far, by person_id.
-        covered: persons who get the cover instead of a face.
-        patches: covers over faces that showed.
-        again: ids of the shards that must be drawn again; none if the rehearsal, or the audit, is
-            through.
-        reason: why the video must not be published, `face_not_covered: …`; empty if it may be.
-    """
-
-    rehearsals: int = 0
-    attempts: Mapping[str, int] = field(default_factory=dict[str, int])
-    covered: frozenset[str] = frozenset()
-    patches: tuple[Patch, ...] = ()
-    again: tuple[str, ...] = ()
-    reason: str = ""
-
-
-def load_judgement(staging: Staging, rounds: int) -> Judgement:
-    """Return what was decided after so many rounds; before the first, nothing was."""
-    if rounds == 0:
-        return Judgement()
-    text = staging.reading(_judgement_name(rounds)).read_text(encoding="utf-8")
-    values: dict[str, Any] = json.loads(text)
-    return Judgement(
-        rehearsals=values["rehearsals"],
-        attempts=values["attempts"],
-        covered=frozenset(values["covered"]),
-        patches=tuple(Patch.from_dict(patch) for patch in values["patches"]),
-        again=tuple(values["again"]),
-        reason=values["reason"],
-    )
-
-
-def save_judgement(staging: Staging, rounds: int, judgement: Judgement) -> None:
-    """Stage what was decided after so many rounds."""
-    values = {
-        "rehearsals": judgement.rehearsals,
-        "attempts": dict(judgement.attempts),
-        "covered": sorted(judgement.covered),
-        "patches": [patch.as_dict() for patch in judgement.patches],
-        "again": judgement.again,
-        "reason": judgement.reason,
-    }
-    with staging.writing(_judgement_name(rounds)) as path:
-        path.write_text(json.dumps(values), encoding="utf-8")
 
 
 def save_findings(staging: Staging, name: str, findings: ShardFindings) -> None:
@@ -250,10 +207,6 @@ def findings_name(shard_id: str) -> str:
 def rehearsal_name(shard_id: str) -> str:
     """Name of what a rehearsal found in a shard: never enough to publish it."""
     return f"rehearsals/{shard_id}.npz"
-
-
-def _judgement_name(rounds: int) -> str:
-    return f"judgements/{rounds:03d}.json"
 
 
 def _faces(data: Mapping[str, npt.NDArray[Any]]) -> SourceFaces:

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from fsp_ray.audit import CAUTION_RATE
 from fsp_ray.core.face_types import F32, I64, U8, Landmarks, Track
 from fsp_ray.core.protocols import Models
 from fsp_ray.faces import SWAP, head_pose, iou, rois_from_landmarks
@@ -68,14 +69,15 @@ class Looker:
         tracks: of the shard.
         persons: of the shard, in the order that looks count them in.
         whom: persons to look at.
-        briefly: only compare; leave out what else is read from a published face.
+        rehearsing: let the judges that choose faces compare, too; leave out whether a detector
+            finds the face. An audit hears the auditor alone.
     """
 
     models: Models
     tracks: Sequence[PlannedTrack]
     persons: Sequence[str]
     whom: AbstractSet[str]
-    briefly: bool = False
+    rehearsing: bool = False
     due: dict[int, list[tuple[PlannedTrack, int]]] = field(init=False)
     taken: list[Looks] = field(init=False, default_factory=list[Looks])
 
@@ -94,17 +96,27 @@ class Looker:
         due = self.due[pts]
         source = np.stack([planned.track.points[entry] for planned, entry in due])
         presence = np.array([planned.track.presence[entry] for planned, entry in due], np.float32)
-        published = self._refit(after, source)
-        found, age_years, female = self._read(after, published, due)
+        bare, published = Landmarks(source, presence), self._refit(after, source)
+        read = self.models.attributes.estimate(after, published)
+        older_years = likeness = np.full(len(due), np.nan, np.float32)
+        found = np.zeros(len(due), np.bool_)
+        if self.rehearsing:
+            was = self.models.attributes.estimate(before, bare)
+            older_years = np.asarray(read.age_years - was.age_years, np.float32)
+            likeness = self._likeness(before, bare, after, published)
+        else:
+            found = self._found(after, [p.track for p, _ in due], [e for _, e in due])
         self.taken.append(
             Looks(
                 pts=np.full(len(due), pts, np.int64),
                 person=self._persons(planned for planned, _ in due),
-                source=self.models.auditor.embed(before, Landmarks(source, presence)),
+                source=self.models.auditor.embed(before, bare),
                 published=self.models.auditor.embed(after, published),
                 found=found,
-                age_years=age_years,
-                female=female,
+                age_years=read.age_years,
+                female=read.female_probability,
+                older_years=older_years,
+                likeness=likeness,
             )
         )
 
@@ -122,16 +134,14 @@ class Looker:
         points = np.where(lost[:, None, None], source, fit.points).astype(np.float32)
         return Landmarks(points, fit.presence)
 
-    def _read(
-        self, after: U8, published: Landmarks, due: Sequence[tuple[PlannedTrack, int]]
-    ) -> tuple[Bools, F32, F32]:
-        """Return whether the faces are found, how old they look, and how female."""
-        if self.briefly:
-            unread = np.full(len(due), np.nan, np.float32)
-            return np.zeros(len(due), np.bool_), unread, unread
-        attributes = self.models.attributes.estimate(after, published)
-        found = self._found(after, [p.track for p, _ in due], [e for _, e in due])
-        return found, attributes.age_years, attributes.female_probability
+    def _likeness(self, before: U8, bare: Landmarks, after: U8, published: Landmarks) -> F32:
+        """Return how like the faces before and after are, by the judge that says most."""
+        said = [
+            (judge.embed(before, bare) * judge.embed(after, published)).sum(axis=1)
+            / (1 - judge.match_distance(CAUTION_RATE))
+            for judge in self.models.judges
+        ]
+        return np.max(said, axis=0).astype(np.float32)
 
     def _found(self, after: U8, tracks: Sequence[Track], entries: Sequence[int]) -> Bools:
         boxes = np.stack([track.xyxy[entry] for track, entry in zip(tracks, entries, strict=True)])

@@ -10,8 +10,9 @@ from fsp_ray.audit import Auditor, PersonAudit, Verdict, centroid, found_first, 
 from fsp_ray.core.ages import MAX_AGE_YEARS
 from fsp_ray.core.face_types import F32
 from fsp_ray.core.progress import AuditSummary
-from fsp_ray.stages.audit_findings import Judgement, Looks, load_galleries
+from fsp_ray.stages.audit_findings import Looks, load_galleries
 from fsp_ray.stages.judge_video import AuditedVideo
+from fsp_ray.stages.judgements import Judgement
 from fsp_ray.stages.results import Row
 from fsp_ray.stages.staging import Staging
 

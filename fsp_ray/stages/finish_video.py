@@ -13,10 +13,10 @@ from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.face_types import Person
 from fsp_ray.lake import published_path
-from fsp_ray.stages.audit_findings import load_judgement
 from fsp_ray.stages.audit_rows import audit_rows, audit_summary, person_audits
 from fsp_ray.stages.certificate import MARKING, certificate
 from fsp_ray.stages.judge_video import load_audited
+from fsp_ray.stages.judgements import load_judgement
 from fsp_ray.stages.results import DrawnVideo, PlannedVideo, RenderedShard, Row, VideoResult
 from fsp_ray.stages.rows import persons_rows, tracks_rows, video_row
 from fsp_ray.stages.staging import Staging, segment_name

@@ -25,22 +25,22 @@ from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.video_types import VideoInfo
 from fsp_ray.stages.audit_findings import (
-    Judgement,
     Looks,
     ShardFindings,
     findings_name,
     load_findings,
-    load_judgement,
     rehearsal_name,
     save_gallery,
-    save_judgement,
 )
+from fsp_ray.stages.change_faces import Changes
+from fsp_ray.stages.judge_rehearsal import Casting, cast_faces
+from fsp_ray.stages.judgements import Judgement, load_judgement, save_judgement
 from fsp_ray.stages.results import DrawnVideo, JudgedVideo, PlannedVideo
 from fsp_ray.stages.staging import Staging, segment_name
 from fsp_ray.stages.timing import Stopwatch
 
-ChooseAgain = Callable[[Mapping[str, int]], object]
-"""Stage another face for some persons, each for the n-th time: attempts by person_id."""
+ChangeFaces = Callable[[Changes], object]
+"""Stage other faces for some persons."""
 
 # Distances of all looks to all looks: enough to judge an hour by.
 MAX_LOOKS: Final = 64
@@ -74,7 +74,7 @@ def judge_video(
     *,
     settings: RunSettings,
     auditor: Auditor,
-    choose_again: ChooseAgain | None,
+    change_faces: ChangeFaces | None,
 ) -> JudgedVideo:
     """Judge a video after a round; the judgement is staged.
 
@@ -87,8 +87,7 @@ def judge_video(
         drawn: the video; all of its shards are rendered and audited, or all are rehearsed.
         staging: holds the findings and the earlier judgements.
         auditor: who looked.
-        choose_again: stages other faces; None where there are none to choose from. A lost
-            worker's round is judged again, whatever faces it gets then.
+        change_faces: stages other faces; None where there are none to choose from.
 
     Raises:
         VideoError: as `load_audited`.
@@ -98,16 +97,21 @@ def judge_video(
     with watch.part("judge"):
         before = load_judgement(staging, rounds)
         audited = load_audited(drawn, staging, auditor)
-        retried, covered = _verdicts(audited, before, settings, can_retry=choose_again is not None)
+        retries = settings.audit_retries if change_faces is not None else 0
         if drawn.is_rehearsed:
-            now = _after_rehearsal(planned, audited, before, retried)
+            casting = Casting()
+            if change_faces is not None:
+                casting = _cast(drawn, audited, before, staging, retries)
+            now, changes = _after_rehearsal(planned, audited, before, casting), casting.changes
         else:
+            retried, covered = _verdicts(audited, before, retries)
             now = _after_audit(planned, audited, before, retried, covered)
             if now.again and rounds - before.rehearsals >= settings.audit_retries + _LAST_RESORTS:
                 now = replace(now, again=(), reason=_shows(audited.leaks, planned.info))
-    if choose_again is not None and retried and now.again:
+            changes = Changes(retried if now.again else {})
+    if change_faces is not None and changes.persons:
         with watch.part("generate"):
-            choose_again(retried)
+            change_faces(changes)
     save_gallery(
         staging, {p: centroid(seen.source) for p, seen in audited.looks.items() if len(seen)}
     )
@@ -169,15 +173,28 @@ def _findings(
     return Findings(frames, leaked, swapped > 0, closeness)
 
 
+def _cast(
+    drawn: DrawnVideo, audited: AuditedVideo, before: Judgement, staging: Staging, retries: int
+) -> Casting:
+    return cast_faces(
+        audited.findings,
+        audited.looks,
+        {person.person_id: person for person in drawn.persons},
+        before,
+        staging,
+        rounds=drawn.rounds,
+        max_retries=retries,
+    )
+
+
 def _verdicts(
-    audited: AuditedVideo, before: Judgement, settings: RunSettings, *, can_retry: bool
+    audited: AuditedVideo, before: Judgement, retries: int
 ) -> tuple[dict[str, int], frozenset[str]]:
     """Return who gets another face, for which time, and who is covered from now on."""
     retried: dict[str, int] = {}
     covered: set[str] = set()
     for person_id, findings in audited.findings.items():
         attempts = before.attempts.get(person_id, 0)
-        retries = settings.audit_retries if can_retry else 0
         verdict = judge(findings, attempts=attempts, max_retries=retries)
         if verdict is Verdict.RETRY:
             retried[person_id] = attempts + 1
@@ -206,16 +223,22 @@ def _after_rehearsal(
     planned: PlannedVideo,
     audited: AuditedVideo,
     before: Judgement,
-    retried: Mapping[str, int],
+    casting: Casting,
 ) -> Judgement:
     """Rehearse again only what another rehearsal can tell: how other faces do, once what else
     shows near a patch. Whether a patch holds, and who gets the cover, is for the audit to say.
     """
-    patching = _patching(audited, before, retried.keys())
-    now = _decided(before, retried, frozenset(), patching)
+    patching = _patching(audited, before, casting.changes.persons)
+    now = _decided(before, casting.changes.rejected, frozenset(), patching)
     patched = () if before.rehearsals else patching.patches
-    again = _shards_of(planned, audited, retried.keys(), patched)
-    return replace(now, again=again, rehearsals=before.rehearsals + 1)
+    return replace(
+        now,
+        again=_shards_of(planned, audited, casting.retried, patched),
+        rehearsals=before.rehearsals + 1,
+        changed=casting.changes.persons,
+        trials=casting.trials,
+        settled=casting.settled,
+    )
 
 
 def _patching(audited: AuditedVideo, before: Judgement, changed: AbstractSet[str]) -> Patching:
@@ -229,6 +252,9 @@ def _decided(
     return Judgement(
         rehearsals=before.rehearsals,
         attempts={**before.attempts, **retried},
+        changed=frozenset(retried),
+        trials=before.trials,
+        settled=before.settled,
         covered=before.covered | covered,
         patches=before.patches + patching.patches,
     )

@@ -105,8 +105,8 @@ def _inspector(
 ) -> Inspector:
     """Look at everybody the first time, and then at those with another face."""
     known = earlier.faces if earlier else None
-    whom = plan.retried if earlier else frozenset(plan.persons)
-    looker = Looker(models, plan.tracks, plan.persons, whom=whom, briefly=True)
+    whom = plan.changed if earlier else frozenset(plan.persons)
+    looker = Looker(models, plan.tracks, plan.persons, whom=whom, rehearsing=True)
     # Closer once, where patches are new.
     closer = earlier is not None and plan.rehearsals == 1
     frames = searched_frames(plan, info, settings, known, closer=closer)
@@ -117,5 +117,5 @@ def _joined(earlier: ShardFindings | None, now: ShardFindings, plan: ShardPlan) 
     """Keep the looks at those who were not looked at again."""
     if earlier is None:
         return now
-    kept = np.array([plan.persons[i] not in plan.retried for i in earlier.looks.person], np.bool_)
+    kept = np.array([plan.persons[i] not in plan.changed for i in earlier.looks.person], np.bool_)
     return replace(now, looks=Looks.joined([earlier.looks.chosen(kept), now.looks]))

@@ -15,8 +15,8 @@ from fsp_ray.core.face_types import U8, SourceFace, SyntheticFace, Track
 from fsp_ray.core.video_types import Shard
 from fsp_ray.faces import COVER, replacement_modes, smooth_track
 from fsp_ray.stages.archive import load_faces, load_tracks
-from fsp_ray.stages.audit_findings import load_judgement
 from fsp_ray.stages.bridges import Bridge
+from fsp_ray.stages.judgements import load_judgement
 from fsp_ray.stages.staging import PLAN_NAME, Staging, tracks_name
 
 Pairs = Mapping[str, tuple[SyntheticFace, SourceFace]]
@@ -46,14 +46,14 @@ class ShardPlan:
     Attributes:
         tracks, bridges, patches: what is drawn.
         rehearsals: how many of the video's rounds so far were rehearsals.
-        retried: persons of the video who have another face than in the round before.
+        changed: persons of the video who have another face than in the round before.
     """
 
     tracks: tuple[PlannedTrack, ...]
     bridges: tuple[Bridge, ...]
     patches: tuple[Patch, ...]
     rehearsals: int = 0
-    retried: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
 
     @property
     def persons(self) -> tuple[str, ...]:
@@ -86,14 +86,7 @@ def load_shard_plan(shard: Shard, staging: Staging, *, rounds: int) -> ShardPlan
         if patch.last_pts >= shard.start_pts and patch.first_pts < shard.stop_pts
     )
     planned = tuple(_planned(track, owners[track.track_id], pairs) for track in tracks)
-    return ShardPlan(planned, bridges, patches, judgement.rehearsals, _retried(staging, rounds))
-
-
-def _retried(staging: Staging, rounds: int) -> frozenset[str]:
-    if rounds == 0:
-        return frozenset()
-    now, before = (load_judgement(staging, n).attempts for n in (rounds, rounds - 1))
-    return frozenset(person for person in now if now[person] != before.get(person))
+    return ShardPlan(planned, bridges, patches, judgement.rehearsals, judgement.changed)
 
 
 def _planned(track: Track, person_id: str, pairs: Pairs) -> PlannedTrack:

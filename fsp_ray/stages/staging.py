@@ -87,5 +87,10 @@ def segment_name(shard_id: str) -> str:
     return f"segments/{shard_id}.mkv"
 
 
+def plan_before(rounds: int) -> str:
+    """Name of the plan that was drawn by after so many judgements, if it was changed then."""
+    return f"plans/{rounds:03d}.npz"
+
+
 PLAN_NAME = "plan.npz"
 """Name of who gets which face, in the whole video."""

@@ -152,6 +152,14 @@ class FaceChooser:
         looks = [self._try_on.wearing(face, source, view) for view in tried]
         return reading([look for look in looks if look is not None])
 
+    def at_age(
+        self, face: SyntheticFace, source: SourceFace, age_years: float
+    ) -> SyntheticFace | None:
+        """Return the face that the same seed gives at another age; None for one of no seed."""
+        if face.seed is None:
+            return None
+        return self._made(face.person_id, face.seed, age_years, face.gender, source)
+
     def _judged(
         self,
         age_years: float,
@@ -196,14 +204,15 @@ class FaceChooser:
         return [(seeds[n], float(costs[n])) for n in np.argsort(costs, kind="stable")[:count]]
 
     def _face(self, person: _Person, seed: int, age_years: float) -> SyntheticFace:
+        return self._made(person.person_id, seed, age_years, person.gender, person.source)
+
+    def _made(
+        self, person_id: str, seed: int, age_years: float, gender: Gender, source: SourceFace
+    ) -> SyntheticFace:
         """Return the face of a seed; the same at every age, but for its age."""
-        return self._generator.generate(
-            person.person_id,
-            age_years,
-            person.gender,
-            person.source,
-            np.random.default_rng(seed),
-        )
+        dice = np.random.default_rng(seed)
+        face = self._generator.generate(person_id, age_years, gender, source, dice)
+        return replace(face, seed=seed)
 
     def _shape_cost(self, face: SyntheticFace, source: SourceFace) -> float:
         settings = self._settings

@@ -12,7 +12,7 @@ from fsp_ray.core.config import RunSettings
 from fsp_ray.core.face_types import F32, U8, Attributes, FaceBatch, FaceRois, Landmarks, Person
 from fsp_ray.core.protocols import FaceSwapper
 from fsp_ray.stages.audit_shard import audit_shard
-from fsp_ray.stages.judge_video import ChooseAgain, judge_video
+from fsp_ray.stages.judge_video import ChangeFaces, judge_video
 from fsp_ray.stages.rehearse_shard import rehearse_shard
 from fsp_ray.stages.results import (
     AuditedShard,
@@ -161,7 +161,7 @@ def judge(
     *,
     rounds: int = 0,
     settings: RunSettings | None = None,
-    choose_again: ChooseAgain | None = None,
+    change_faces: ChangeFaces | None = None,
     auditor: Auditor = AUDITOR,
     rehearsed: bool = False,
 ) -> JudgedVideo:
@@ -172,5 +172,5 @@ def judge(
         clip.staging,
         settings=settings or clip.settings,
         auditor=auditor,
-        choose_again=choose_again,
+        change_faces=change_faces,
     )

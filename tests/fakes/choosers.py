@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,3 +59,7 @@ class DiceChooser:
     ) -> FaceReading:
         """Return the mean of the texture, which no two faces share."""
         return FaceReading((np.array([face.texture.mean()], np.float32),))
+
+    def at_age(self, face: SyntheticFace, source: SourceFace, age_years: float) -> SyntheticFace:
+        """Return the same noise, said to be of that age."""
+        return replace(face, age_years=age_years)

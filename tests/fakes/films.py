@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.face_types import F32, U8, Person, SourceFace, SyntheticFace, Track
 from fsp_ray.core.protocols import FaceSwapper
-from fsp_ray.stages.audit_findings import Judgement, load_judgement
+from fsp_ray.stages.change_faces import Changes
 from fsp_ray.stages.finish_video import finish_video
+from fsp_ray.stages.judgements import Judgement, load_judgement
 from fsp_ray.stages.results import DrawnVideo, JudgedVideo, RenderedShard, VideoResult
 from tests.fakes.audits import AUDITOR, FakeModels, audit, judge, rehearse
 from tests.fakes.shards import PaintSwapper, meshed_track, stage_clip
@@ -36,7 +37,7 @@ class Film:
 
     Attributes:
         swapper, models, auditor: who draws, looks and judges; for a test to change.
-        retries: what the judge asked other faces for.
+        changes: what the judge asked other faces for.
         rehearsed_again, drawn_again: indices of the shards that were, round by round.
         rounds: judgements so far.
     """
@@ -47,7 +48,7 @@ class Film:
         self.swapper: FaceSwapper = PaintSwapper()
         self.models = FakeModels()
         self.auditor = AUDITOR
-        self.retries: list[Mapping[str, int]] = []
+        self.changes: list[Changes] = []
         self.rendered: dict[int, RenderedShard] = {}
         self.rehearsed_again: list[list[int]] = []
         self.drawn_again: list[list[int]] = []
@@ -56,6 +57,11 @@ class Film:
         for index, of_shard in tracks.items():
             self.clip.tracks(of_shard, index)
         self.clip.plan({"p": "p", "q": "q"})
+
+    @property
+    def retries(self) -> list[dict[str, int]]:
+        """Whose faces were rejected, for which time, change by change."""
+        return [dict(changes.rejected) for changes in self.changes if changes.rejected]
 
     def _track(self, name: str, index: int) -> Track:
         pts = self.clip.pts[12 * index : 12 * index + 12]
@@ -96,7 +102,7 @@ class Film:
             self.clip,
             self.persons,
             rounds=self.rounds,
-            choose_again=self.retries.append if choose else None,
+            change_faces=self.changes.append if choose else None,
             auditor=self.auditor,
             rehearsed=rehearsed,
         )

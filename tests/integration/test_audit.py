@@ -26,6 +26,7 @@ from fsp_ray.lake import Lake
 from fsp_ray.models import load_models
 from fsp_ray.raydata import RunRequest, anonymize, workers
 from fsp_ray.stages import heads
+from fsp_ray.stages.change_faces import Changes
 from fsp_ray.video.sample import write_sample
 from tests.fakes.local_ray import without_ray
 from tests.fakes.processes import command, descendants, kill
@@ -173,13 +174,13 @@ def test_a_person_who_passes_and_the_certificate(here: Job) -> None:
 def test_a_swapper_that_does_nothing(here: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "MeshSwapper", IdleSwapper)
     # Choosing needs a swapper, too; which face it is does not matter to one that does nothing.
-    again: list[dict[str, int]] = []
+    again: list[Changes] = []
     monkeypatch.setattr(
-        workers, "choose_again", lambda _p, _s, rejected, *_, **__: again.append(dict(rejected))
+        workers, "change_faces", lambda _p, _s, changes, *_, **__: again.append(changes)
     )
     summary = here.run()
     (person,) = [row["person_id"] for row in here.rows("persons")]
-    assert again == [{person: 1}]
+    assert [dict(changes.rejected) for changes in again] == [{person: 1}]
     (row,) = here.rows("audit")
     assert (row["verdict"], row["retries"], row["distance_min"]) == ("cover", 1, None)
     assert [p["replaced"] for p in here.rows("persons")] == ["cover"]

@@ -39,9 +39,9 @@ from fsp_ray.lake import list_source
 from fsp_ray.lake.media import LocalMedia
 from fsp_ray.models import load_models
 from fsp_ray.stages.analyse_shard import analyse_shard
-from fsp_ray.stages.audit_findings import load_judgement
 from fsp_ray.stages.audit_shard import audit_shard
 from fsp_ray.stages.judge_video import judge_video
+from fsp_ray.stages.judgements import load_judgement
 from fsp_ray.stages.plan_video import plan_video
 from fsp_ray.stages.rehearse_shard import rehearse_shard
 from fsp_ray.stages.render_shard import render_shard
@@ -221,7 +221,7 @@ class Stages:
                     what = (drawn.planned.source.media, drawn.planned.info, part, self.staging)
                     draw(*what, settings=SETTINGS, rounds=drawn.rounds)
             judged = judge_video(
-                drawn, self.staging, settings=SETTINGS, auditor=self.auditor, choose_again=None
+                drawn, self.staging, settings=SETTINGS, auditor=self.auditor, change_faces=None
             )
             again, drawn = set(judged.again), replace(drawn, rounds=judged.rounds)
         return drawn

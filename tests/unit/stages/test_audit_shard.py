@@ -12,13 +12,12 @@ from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.face_types import F32, U8, SourceFace, SyntheticFace
 from fsp_ray.stages.audit_findings import (
-    Judgement,
     ShardFindings,
     findings_name,
     load_findings,
-    save_judgement,
 )
 from fsp_ray.stages.audit_looks import MAX_LOOKS, choose_looks
+from fsp_ray.stages.judgements import Judgement, save_judgement
 from fsp_ray.stages.render_shard import render_shard
 from fsp_ray.stages.shard_plan import load_shard_plan
 from fsp_ray.stages.staging import segment_name

@@ -11,7 +11,7 @@ from fsp_ray.core import ids
 from fsp_ray.core.face_types import FaceReading, HeadView, Person, TrackSummary
 from fsp_ray.stages.archive import load_faces, save_summaries, save_views
 from fsp_ray.stages.bridges import save_border
-from fsp_ray.stages.choose_again import choose_again
+from fsp_ray.stages.change_faces import Changes, change_faces
 from fsp_ray.stages.choose_faces import person_rng
 from fsp_ray.stages.readings import load_readings, save_readings
 from fsp_ray.stages.resolve_persons import resolve_persons
@@ -81,12 +81,13 @@ def resolve(staging: Staging, chooser: DiceChooser) -> tuple[Person, ...]:
 def again(
     staging: Staging, rejected: dict[str, int], chooser: DiceChooser | None = None
 ) -> tuple[str, ...]:
-    return choose_again(
+    return change_faces(
         PLANNED,
         staging,
-        rejected,
+        Changes(rejected),
         chooser or DiceChooser(),
         SECRET,
+        rounds=len(list(staging.root.glob("plans/*"))),
         max_attempts=MAX_ATTEMPTS,
     )
 
@@ -178,7 +179,10 @@ def test_who_was_rejected_too_often_is_covered(staging: Staging) -> None:
 
 def test_without_a_chooser_the_rejected_are_covered(staging: Staging) -> None:
     resolve(staging, DiceChooser())
-    covered = choose_again(PLANNED, staging, {NAMES[1]: 1}, None, SECRET, max_attempts=MAX_ATTEMPTS)
+    changes = Changes({NAMES[1]: 1})
+    covered = change_faces(
+        PLANNED, staging, changes, None, SECRET, rounds=0, max_attempts=MAX_ATTEMPTS
+    )
     assert covered == (NAMES[1],)
     assert set(textures(staging)) == {NAMES[0], NAMES[2]}
 

@@ -10,7 +10,7 @@ import pytest
 from fsp_ray.core.errors import VideoError
 from fsp_ray.core.face_types import F32, U8, SourceFace, SyntheticFace
 from fsp_ray.stages import heads as heads_module
-from fsp_ray.stages.audit_findings import Judgement
+from fsp_ray.stages.judgements import Judgement
 from fsp_ray.stages.results import VideoResult
 from tests.fakes.audits import AUDITOR, BoxDetector, ColourEmbedder
 from tests.fakes.films import BOX, Film, IdleSwapper

@@ -11,9 +11,9 @@ from fsp_ray.core.errors import VideoError
 from fsp_ray.stages.audit_findings import (
     findings_name,
     load_findings,
-    load_judgement,
     rehearsal_name,
 )
+from fsp_ray.stages.judgements import load_judgement
 from tests.fakes.audits import BoxDetector, ColourEmbedder
 from tests.fakes.films import BOX, Film, IdleSwapper
 from tests.fakes.shards import PaintSwapper

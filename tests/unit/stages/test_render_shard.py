@@ -14,8 +14,8 @@ from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.face_types import Track
 from fsp_ray.faces import SWAP, box_from_points, replacement_modes, smooth_track
-from fsp_ray.stages.audit_findings import Judgement, save_judgement
 from fsp_ray.stages.bridges import Bridge
+from fsp_ray.stages.judgements import Judgement, save_judgement
 from fsp_ray.stages.results import RenderedShard, TrackCounts
 from fsp_ray.stages.staging import PLAN_NAME, segment_name, tracks_name
 from tests.fakes.media import Clip
