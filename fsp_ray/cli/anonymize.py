@@ -54,7 +54,7 @@ def anonymize(  # noqa: PLR0913, PLR0917 - an option each; typer names them
             max=10,
             help="Other faces tried for a person whom the audit does not pass, before the cover.",
         ),
-    ] = 2,
+    ] = 3,
     audio: Annotated[
         str,
         typer.Option(metavar="[keep|drop]", help="Copy the sound, or publish silent videos."),

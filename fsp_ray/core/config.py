@@ -48,7 +48,7 @@ class RunSettings:
     pack: str = "open"
     replace: Replace = "synthetic"
     privacy: Privacy = "standard"
-    audit_retries: int = 2
+    audit_retries: int = 3
     audio: Audio = "keep"
     detect_every: int = 5
     crf: int = 18

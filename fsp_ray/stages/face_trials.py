@@ -12,14 +12,15 @@ from typing import Any, Final, Self
 import numpy as np
 
 from fsp_ray.audit import Findings
+from fsp_ray.core.face_types import F32
 from fsp_ray.stages.audit_findings import Looks
 from fsp_ray.swap.choosing_ages import AgeReading, AgeTrail
 
-MAX_LIKENESS: Final = 0.75
-"""Mean likeness, in the judges' units, from which a person is nearly recognised."""
+MAX_LIKENESS: Final = 0.8
+"""Likeness, in the judges' units, beyond which a person is nearly recognised."""
 
 # Nearer than this an age need not be: another one costs another rehearsal.
-_CLOSE_YEARS: Final = 2.5
+_CLOSE_YEARS: Final = 2.0
 # The same face is made at so many ages at most.
 _MAX_AGES: Final = 3
 # A face that fails is worse than any likeness or age, one that is near worse than most.
@@ -35,7 +36,8 @@ class FaceTrial:
         attempt: faces rejected before this one.
         asked_years: the age it was made at.
         older_years: by how much it reads older than the person, in the median of the looks.
-        likeness: to the person, by the judges: 1 where they would take both for one; the mean.
+        likeness: to the person, by the judges: 1 where they would take both for one. The mean of
+            the likest half of the looks, for in a long video there are many of those.
         fails: whether the auditor recognises the person, or could not look, or the face leaks.
         near: whether the auditor finds the person resembled.
     """
@@ -60,7 +62,7 @@ class FaceTrial:
             attempt=attempt,
             asked_years=asked_years,
             older_years=float(np.median(looks.older_years[read])) if read.any() else 0.0,
-            likeness=float(looks.likeness[read].mean()) if read.any() else 0.0,
+            likeness=_of_likest_half(looks.likeness[read]) if read.any() else 0.0,
             fails=compared is None or compared.matches or findings.leaks_widely,
             near=compared is not None and compared.is_near,
         )
@@ -109,6 +111,10 @@ def best(trials: Sequence[FaceTrial], age_years: float) -> FaceTrial:
         return odd + trial.likeness + 2 * beyond + _YEARS_SQUARED * misses**2
 
     return min(reversed(trials), key=cost)
+
+
+def _of_likest_half(likeness: F32) -> float:
+    return float(np.sort(likeness)[len(likeness) // 2 :].mean())
 
 
 def _trail(trials: Sequence[FaceTrial], attempt: int, age_years: float) -> AgeTrail:

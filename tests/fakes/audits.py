@@ -76,9 +76,11 @@ class ColourEmbedder:
     same_person_distance: float = 0.1
     always: bool = False
     """Says that everybody is the same person."""
+    match: float = 0.1
+    """Distance under which two faces match; under 0, no two ever do."""
 
     def match_distance(self, far: float) -> float:
-        return 0.1
+        return self.match
 
     def embed(self, rgb: U8, landmarks: Landmarks) -> F32:
         vectors = [self._one(rgb, points) for points in landmarks.points]
@@ -109,7 +111,7 @@ class FakeModels:
     recall_detector: BoxDetector = field(default_factory=BoxDetector)
     second_detector: BoxDetector = field(default_factory=BoxDetector)
     landmarker: MeanLandmarker = field(default_factory=MeanLandmarker)
-    matcher: ColourEmbedder = field(default_factory=ColourEmbedder)
+    matcher: ColourEmbedder = field(default_factory=lambda: ColourEmbedder(match=-0.5))
     auditor: ColourEmbedder = field(default_factory=ColourEmbedder)
     attributes: PlainAttributes = field(default_factory=PlainAttributes)
 

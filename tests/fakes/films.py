@@ -15,7 +15,7 @@ from fsp_ray.stages.results import DrawnVideo, JudgedVideo, RenderedShard, Video
 from tests.fakes.audits import AUDITOR, FakeModels, audit, judge, rehearse
 from tests.fakes.shards import PaintSwapper, meshed_track, stage_clip
 
-SETTINGS = RunSettings(crf=1, preset="ultrafast", shard_frames=12)
+SETTINGS = RunSettings(crf=1, preset="ultrafast", shard_frames=12, audit_retries=2)
 LIMIT = 20
 BOX = (120.0, 20.0, 170.0, 80.0)
 """Of a face in every frame that no track knows of."""

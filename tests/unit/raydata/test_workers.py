@@ -14,13 +14,12 @@ from fsp_ray.raydata import workers
 from fsp_ray.raydata.rows import from_row, to_row
 from fsp_ray.raydata.workers import Rehearser, Renderer, RunContext, ShardTask
 from fsp_ray.stages.audit_findings import (
-    Judgement,
     ShardFindings,
     findings_name,
     load_findings,
     rehearsal_name,
-    save_judgement,
 )
+from fsp_ray.stages.judgements import Judgement, save_judgement
 from fsp_ray.stages.results import RehearsedShard, RenderedShard
 from fsp_ray.stages.staging import Staging, segment_name
 from tests.fakes.audits import FakeModels

@@ -92,6 +92,18 @@ def again(
     )
 
 
+def changed(staging: Staging, changes: Changes, *, rounds: int) -> None:
+    change_faces(
+        PLANNED,
+        staging,
+        changes,
+        DiceChooser(),
+        SECRET,
+        rounds=rounds,
+        max_attempts=MAX_ATTEMPTS,
+    )
+
+
 def textures(staging: Staging) -> dict[str, bytes]:
     pairs, _ = load_faces(staging.reading(PLAN_NAME))
     return {person_id: face.texture.tobytes() for person_id, (face, _) in pairs.items()}
@@ -185,6 +197,34 @@ def test_without_a_chooser_the_rejected_are_covered(staging: Staging) -> None:
     )
     assert covered == (NAMES[1],)
     assert set(textures(staging)) == {NAMES[0], NAMES[2]}
+
+
+def test_a_face_is_made_at_another_age_and_taken_back(staging: Staging) -> None:
+    resolve(staging, DiceChooser())
+    first = textures(staging)
+    changed(staging, Changes({NAMES[0]: 1}, {NAMES[1]: 61.0}), rounds=0)
+    pairs, header = load_faces(staging.reading(PLAN_NAME))
+    assert pairs[NAMES[1]][0].age_years == 61.0
+    assert textures(staging)[NAMES[0]] != first[NAMES[0]]
+    changed(staging, Changes(restored={NAMES[0]: 0, NAMES[1]: 0}), rounds=1)
+    pairs, header = load_faces(staging.reading(PLAN_NAME))
+    assert textures(staging) == first
+    assert pairs[NAMES[1]][0].age_years != 61.0
+    assert header["attempts"][NAMES[0]] == 1
+
+
+def test_a_lost_workers_change_is_done_again_from_the_same_plan(staging: Staging) -> None:
+    resolve(staging, DiceChooser())
+    once = Changes({NAMES[0]: 1}, {NAMES[1]: 61.0})
+    changed(staging, once, rounds=0)
+    after = textures(staging)
+    changed(staging, once, rounds=0)
+    assert textures(staging) == after
+
+
+def test_nobody_is_changed_in_two_ways() -> None:
+    with pytest.raises(ValueError, match="one change"):
+        Changes({"p": 1}, {"p": 30.0})
 
 
 def test_a_person_without_a_face_cannot_be_rejected(staging: Staging) -> None:
