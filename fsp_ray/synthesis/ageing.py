@@ -21,7 +21,9 @@ ENERGY_PX: Final = 32
 BAND_SIGMAS_PX: Final = (1.2, 2.4, 4.8)
 # Small and blurred portraits show less of the difference in detail than there is.
 _GAIN_POWER: Final = 2.3
-_MIN_GAIN, _MAX_GAIN = 0.4, 4.0
+# Of a young face, most of the finest detail is the grain of its picture. Stronger than this it
+# shows; what old skin has beyond is drawn (see `fine_lines`).
+_MIN_GAIN, _MAX_GAIN = 0.4, 1.2
 DEGREE: Final = 3
 AGE_UNIT_YEARS: Final = 50.0
 

@@ -12,6 +12,7 @@ from fsp_ray.core.face_types import F32, I64, U8, SourceFace, SyntheticFace
 from fsp_ray.synthesis.ageing import AgeModel, load_age_model
 from fsp_ray.synthesis.bank import FaceBank
 from fsp_ray.synthesis.expressions import neutralise
+from fsp_ray.synthesis.fine_lines import draw_fine_lines
 from fsp_ray.synthesis.finish import without_glare
 from fsp_ray.synthesis.mixing import K_FACES, draw_shares, mix, with_detail_of
 from fsp_ray.synthesis.sketching import SKETCH_SIZE, Sketches
@@ -207,7 +208,8 @@ class BankGenerator:
         ratio = np.asarray(self._base_at(gender, age_years) + marks + varied, np.float32)
         age_now = float(shares @ self._bank.age_years[chosen])
         ratio = self._ages.shift_detail(ratio, gender, age_now, age_years)
-        ratio += draw_creases(rng, age_years)[:, :, None] * _SHADE_TINT
+        lines = draw_creases(rng, age_years) + draw_fine_lines(rng, age_years)
+        ratio += lines[:, :, None] * _SHADE_TINT
         return encode_ratio(without_glare(ratio))
 
     def _marks(self, chosen: I64, shares: F32, mean: F32) -> F32:

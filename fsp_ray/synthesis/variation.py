@@ -39,6 +39,8 @@ _BRIGHT_SKIN, _BRIGHT_BROW, _BRIGHT_REST = 0.12, 0.08, 0.3
 _DARK_REST: Final = 0.6
 # A mark painted between the brows is no trait either, nor is a fringe.
 _DARK_FOREHEAD: Final = 0.08
+# Dark round a bright mouth, it looks like a muzzle.
+_DARK_MOUTH, _BRIGHT_MOUTH = 0.12, 0.12
 
 I8 = npt.NDArray[np.int8]
 
@@ -140,10 +142,11 @@ def limit(deviation: F32, darkest_skin: float) -> F32:
         deviation: left half, grey.
         darkest_skin: bound of what skin may darken by; brows, eyes and lips may by more.
     """
-    bright, skin = _bounds()
+    bright, skin, mouth = _bounds()
     dark = darkest_skin + forehead()[:, :HALF_PX] * (
         min(darkest_skin, _DARK_FOREHEAD) - darkest_skin
     )
+    dark += mouth * (np.minimum(dark, _DARK_MOUTH) - dark)
     dark = dark * skin + _DARK_REST * (1 - skin)
     limited = np.where(
         deviation > 0, bright * np.tanh(deviation / bright), dark * np.tanh(deviation / dark)
@@ -188,8 +191,11 @@ def _whole(half: F32) -> F32:
 
 
 @functools.cache
-def _bounds() -> tuple[F32, F32]:
-    """Return how bright a deviation may be, and where skin is, f32[128, 64] each."""
+def _bounds() -> tuple[F32, F32, F32]:
+    """Return how bright a deviation may be, where skin is, and what is about the mouth.
+
+    f32[128, 64] each.
+    """
 
     def half(image: F32) -> F32:
         small = cv2.resize(image, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
@@ -199,7 +205,9 @@ def _bounds() -> tuple[F32, F32]:
     brow = np.clip(1.5 * half(blur(areas().brows, 3.0)), 0, 1)
     bright = _BRIGHT_SKIN * skin + _BRIGHT_REST * (1 - skin)
     bright = bright * (1 - brow) + _BRIGHT_BROW * brow
-    return bright.astype(np.float32), skin
+    mouth = np.clip(1.3 * half(blur(areas().chin, 4.0)), 0, 1)
+    bright += mouth * (np.minimum(bright, _BRIGHT_MOUTH) - bright)
+    return bright.astype(np.float32), skin, mouth.astype(np.float32)
 
 
 @functools.cache

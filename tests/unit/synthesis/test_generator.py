@@ -8,6 +8,7 @@ from fsp_ray.core.protocols import FaceGenerator
 from fsp_ray.synthesis.ageing import load_age_model
 from fsp_ray.synthesis.ageing_build import KNOTS_YEARS, AgedFace, build_age_model
 from fsp_ray.synthesis.bank import FaceBank
+from fsp_ray.synthesis.fine_lines import draw_fine_lines
 from fsp_ray.synthesis.generator import BankGenerator
 from fsp_ray.synthesis.texture import areas, beard_score, blur, decode_ratio
 from fsp_ray.synthesis.topology import load_topology
@@ -153,6 +154,36 @@ def test_creases_draw_the_same_chance_at_every_age():
     draw_creases(young, 20)
     draw_creases(old, 80)
     assert young.random() == old.random()
+
+
+def test_fine_lines_run_along_the_creases_and_come_with_age():
+    def drawn(age):
+        return draw_fine_lines(np.random.default_rng(0), age)
+
+    assert not drawn(34).any()
+    depth = [float(drawn(age).std()) for age in (40, 60, 80)]
+    assert depth == sorted(depth)
+    assert depth[0] > 0
+    forehead = drawn(80)[areas().forehead > 0]
+    assert forehead.std() > 0.02
+    whole = drawn(80) * (areas().forehead > 0)
+    across, down = (np.abs(np.diff(whole, axis=axis)).mean() for axis in (1, 0))
+    assert across < 0.7 * down  # a forehead's lines lie across it
+
+
+def test_fine_lines_draw_the_same_chance_at_every_age():
+    young, old = np.random.default_rng(0), np.random.default_rng(0)
+    draw_fine_lines(young, 20)
+    draw_fine_lines(old, 80)
+    assert young.random() == old.random()
+
+
+def test_old_skin_is_lined_and_not_the_grain_of_its_bank_face_made_stronger():
+    model, rng = load_age_model(), np.random.default_rng(0)
+    grain = rng.normal(0, 0.02, (256, 256, 3)).astype(np.float32)
+    aged = model.shift_detail(grain, "male", 27, 100)
+    plain = areas().cheeks > 0
+    assert 1 <= aged[plain].std() / grain[plain].std() < 1.3
 
 
 def aged_faces(count):

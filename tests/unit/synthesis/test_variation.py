@@ -105,6 +105,13 @@ def test_limits_hold(level, darkest):
     assert out[skin].min() > -darkest - 0.05
 
 
+def test_no_muzzle_about_the_mouth():
+    about = (blur(areas().chin, 4.0) > 0.9) & (blur(areas().skin, 4.0) > 0.97)
+    for sign in (-1, 1):
+        limited = limit(np.full((SIDE_PX, HALF_PX), sign * 5, np.float32), 0.28)
+        assert np.abs(limited[about]).max() < 0.15
+
+
 def test_nothing_shines():
     ratio = face_ratio(np.random.default_rng(0)) + np.float32(0.4) * areas().brows[:, :, None]
     ratio[100:130, 60:90] += 0.5
