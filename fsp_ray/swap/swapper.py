@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace, SyntheticFace
 from fsp_ray.core.protocols import SwapSession
-from fsp_ray.swap.brows import Brows
+from fsp_ray.swap.brows import Brows, levelled
 from fsp_ray.swap.eyes import EyePainter
 from fsp_ray.swap.layers import Layers, draw_layers
 from fsp_ray.swap.lids import Lids, lowered
 from fsp_ray.swap.light import TextureLight
 from fsp_ray.swap.masks import opacity
-from fsp_ray.swap.mouth import parted
+from fsp_ray.swap.mouth import Lips, parted
 from fsp_ray.swap.pose import check_mesh, fit_pose
 from fsp_ray.swap.raster import Window
 from fsp_ray.swap.settings import SwapSettings
@@ -55,10 +55,11 @@ class MeshSwapSession:
 
     def __init__(self, face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> None:
         self._source_shape = source.shape
-        self._displacement = displacement(source, face, settings)
+        self._displacement = displacement(source, face, settings) + levelled(face)
         self._brows = Brows(source.shape, self._displacement)
         self._light = TextureLight(face, source, settings)
         self._eyes, self._lids = EyePainter(face, source), Lids(source)
+        self._lips = Lips(source)
         self._opacity = _opacities(settings.feather)
 
     def apply(self, rgb: U8, points: F32) -> None:
@@ -92,7 +93,7 @@ class MeshSwapSession:
     ) -> F32:
         shape_shift = self._displacement + self._brows.eased(points, pose)
         shift = (shape_shift @ pose.T).astype(np.float32)
-        shift += parted(points) + lowered(points, closed)
+        shift += parted(points, self._lips.follow(points)) + lowered(points, closed)
         oval = shift[list(FACE_OVAL)] * np.float32(_INNER_RING_SHARE)
         moved = vertices + np.concatenate([shift, oval, np.zeros_like(oval)])
         return np.asarray(moved, np.float32)

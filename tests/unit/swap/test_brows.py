@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from fsp_ray.core.face_types import F32
+from fsp_ray.core.face_types import F32, SyntheticFace
 from fsp_ray.faces.geometry import F64
-from fsp_ray.swap.brows import Brows, brow_height
-from fsp_ray.swap.layout import DISTANCES, change_layout
+from fsp_ray.swap.brows import Brows, brow_height, levelled, slant
+from fsp_ray.swap.layout import DISTANCES, change_layout, layout
 from fsp_ray.swap.pose import fit_pose
 from fsp_ray.synthesis import load_topology
 
@@ -51,3 +52,39 @@ def test_brows_rise_as_the_source_raises_them() -> None:
     drawn = np.array([drawn_height(raised, 1.2)[1] for raised in np.linspace(-2, 3, 21)])
     assert (np.diff(drawn) > -0.02).all()
     assert np.ptp(drawn) > 3
+
+
+def browed(hang: float) -> SyntheticFace:
+    """A face with painted brows whose inner ends lie `hang` of the texture below their arches."""
+    texture = np.full((256, 256, 3), 128, np.uint8)
+    for flip in (False, True):
+        places = np.array([(0.28, 0.255), (0.33, 0.25), (0.44, 0.25 + 1.1 * hang)]) * 256
+        if flip:
+            places[:, 0] = 255 - places[:, 0]
+        cv2.polylines(texture, [places.astype(np.int32)], False, (70, 70, 70), 7)
+    return SyntheticFace("p", texture, MEAN, 30.0, "male")
+
+
+def test_the_slant_of_painted_brows_is_read() -> None:
+    slants = [slant(browed(hang)) or 0.0 for hang in (-0.01, 0.0, 0.02, 0.04)]
+    assert slants == sorted(slants)
+    assert slants[1] == pytest.approx(0, abs=0.004)
+    assert slants[2] == pytest.approx(0.016, abs=0.006)
+
+
+def test_brows_that_scowl_are_levelled_and_others_left() -> None:
+    tilt = [distance.name for distance in DISTANCES].index("brow tilt")
+
+    def lifted(hang: float) -> float:
+        moved = layout((MEAN + levelled(browed(hang))).astype(np.float32)) - layout(MEAN)
+        return float(moved[tilt]) * DISTANCES[tilt].spread
+
+    assert lifted(0.03) == pytest.approx((slant(browed(0.03)) or 0) + 0.004, abs=0.006)
+    assert lifted(0.03) > lifted(0.01) > 0
+    assert lifted(-0.02) == pytest.approx(0, abs=1e-4)
+
+
+def test_where_no_brow_shows_none_is_levelled() -> None:
+    blank = SyntheticFace("p", np.full((256, 256, 3), 128, np.uint8), MEAN, 30.0, "male")
+    assert slant(blank) is None
+    assert not levelled(blank).any()
