@@ -1,7 +1,9 @@
-"""How far the drawn mouth opens: a little farther than the mesh, which reads open mouths small.
+"""How far the drawn mouth opens: shut mouths less than the mesh reads them, open ones farther.
 
 The net that fits the mesh puts the lips' inner rims between where they are and where they meet.
 Lips drawn there would hide what the source shows of its teeth, and speech would look mumbled.
+Of shut lips it reads a gap, too: up to a tenth of the mouth's width for thin lips and bent heads.
+Drawn as wide, and wider, they would stand open over a dark slit.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from fsp_ray.core.face_types import F32
+from fsp_ray.core.face_types import F32, SourceFace
 from fsp_ray.synthesis.topology import (
     INNER_LIP_LOWER,
     INNER_LIP_UPPER,
@@ -20,25 +22,55 @@ from fsp_ray.synthesis.topology import (
     load_topology,
 )
 
-# By this share of the gap between the lips, up to so many face widths: wide mouths are read well.
-_WIDER: Final = 0.9
+# Of the gap that shut lips are read with, so much is drawn: the line between them is in it.
+_SHUT_SHARE: Final = 0.5
+# From there on by this share of the gap more, up to so many face widths: wide mouths are read well.
+_WIDER: Final = 1.2
 _MOST: Final = 0.018
+# Shut lips are read no farther apart than this, face widths. A smaller gap is soon believed; a
+# larger one slowly: it may as well be speech.
+_MOST_SHUT: Final = 0.03
+_FALL, _RISE = 0.3, 0.002
 # How far from the lips the skin follows them, face widths.
 _REACH: Final = 0.045
-_LEAST_PX: Final = 1e-3
+_LEAST: Final = 1e-5
+# The pairs of the rims in the middle of the mouth, where it opens widest.
+_MIDDLE: Final = slice(3, 8)
 
 
-def parted(points: F32) -> F32:
-    """Return how the points about the mouth move to part the lips farther, f32[468, 3].
+class Lips:
+    """Follows how far apart the mesh reads the shut lips of one track."""
+
+    def __init__(self, source: SourceFace) -> None:
+        self._shut = min(_gap(source.shape), _MOST_SHUT)
+
+    def follow(self, points: F32) -> float:
+        """Return the gap at which lips are shut, face widths, by one more mesh f32[468, 3]."""
+        gap = _gap(points)
+        rate = _FALL if gap < self._shut else _RISE
+        self._shut = min(self._shut + rate * (gap - self._shut), _MOST_SHUT)
+        return self._shut
+
+
+def parted(points: F32, shut: float) -> F32:
+    """Return how the points about the mouth move to part the lips as far as they are, f32[468, 3].
 
     Args:
         points: f32[468, 3], the source's mesh, pixels.
+        shut: the gap that the mesh has where lips are shut, face widths.
     """
-    gap = points[list(INNER_LIP_LOWER)] - points[list(INNER_LIP_UPPER)]
-    length = np.linalg.norm(gap, axis=1, keepdims=True)
-    most = _MOST * float(np.ptp(points[:, 0]))
-    more = np.minimum(_WIDER * length, most) / np.maximum(length, _LEAST_PX)
-    return np.asarray(_following() @ (gap * more / 2), np.float32)
+    gap = _gap(points)
+    more = min(_WIDER * max(gap - shut, 0) - (1 - _SHUT_SHARE) * min(gap, shut), _MOST)
+    apart = points[list(INNER_LIP_LOWER)] - points[list(INNER_LIP_UPPER)]
+    share = np.float32(more / max(gap, _LEAST) / 2)
+    return np.asarray(_following() @ (share * apart), np.float32)
+
+
+def _gap(points: F32) -> float:
+    """Return how far apart the middle of the lips is, face widths."""
+    lower, upper = (list(rim[_MIDDLE]) for rim in (INNER_LIP_LOWER, INNER_LIP_UPPER))
+    apart = np.hypot(*(points[lower, :2] - points[upper, :2]).T)
+    return float(apart.mean()) / max(float(np.ptp(points[:, 0])), _LEAST)
 
 
 @functools.cache

@@ -1,11 +1,12 @@
-"""The drawn mouth opens a little farther than the mesh says, and no wider for it."""
+"""The drawn mouth is shut where lips are, opens farther than the mesh says, and no wider."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from fsp_ray.swap.mouth import parted
+from fsp_ray.core.face_types import TEXTURE_PX, SourceFace
+from fsp_ray.swap.mouth import Lips, parted
 from fsp_ray.synthesis.topology import (
     FACE_OVAL,
     INNER_LIP_LOWER,
@@ -34,30 +35,70 @@ def gap(points: np.ndarray) -> float:
     return float(points[INNER_LIP_LOWER[MIDDLE], 1] - points[INNER_LIP_UPPER[MIDDLE], 1])
 
 
-def test_a_shut_mouth_stays_shut() -> None:
-    assert np.abs(parted(mouth(0))).max() < 1e-3
-
-
-@pytest.mark.parametrize("gap_px", [1.0, 2.0, 3.5])
-def test_a_small_gap_nearly_doubles(gap_px: float) -> None:
+def drawn_gap(gap_px: float, shut: float = 0.0) -> float:
     points = mouth(gap_px)
-    assert gap(points + parted(points)) == pytest.approx(1.9 * gap_px, rel=0.02)
+    return gap(points + parted(points, shut))
+
+
+def shut_at(gap_px: float) -> float:
+    """Return at which gap, face widths, lips are shut that are never seen less far apart."""
+    return Lips(source(gap_px)).follow(mouth(gap_px))
+
+
+def source(gap_px: float) -> SourceFace:
+    texture = np.zeros((TEXTURE_PX, TEXTURE_PX, 3), np.uint8)
+    weight = np.ones((TEXTURE_PX, TEXTURE_PX), np.float32)
+    shape = (mouth(gap_px) / np.float32(FACE_PX)).astype(np.float32)
+    return SourceFace(shape, texture, weight, 1)
+
+
+def test_a_shut_mouth_stays_shut() -> None:
+    assert np.abs(parted(mouth(0), 0.0)).max() < 1e-3
+
+
+def test_a_small_gap_more_than_doubles() -> None:
+    assert drawn_gap(2) == pytest.approx(2.2 * 2, rel=0.02)
+
+
+def test_lips_that_are_shut_but_read_apart_are_drawn_half_as_far_apart() -> None:
+    assert drawn_gap(4, shut_at(4)) == pytest.approx(2, rel=0.02)
+    assert drawn_gap(2, shut_at(4)) == pytest.approx(1, rel=0.02)
+
+
+def test_those_lips_open_as_far_as_others() -> None:
+    assert drawn_gap(14, shut_at(4)) == pytest.approx(drawn_gap(14), rel=0.02)
 
 
 def test_a_wide_mouth_is_hardly_wider() -> None:
-    points = mouth(40)
-    opened = gap(points + parted(points))
-    assert 40 < opened < 40 + 0.02 * FACE_PX
+    assert 40 < drawn_gap(40, shut_at(4)) < 40 + 0.025 * FACE_PX
 
 
-def test_the_gap_never_shrinks_as_the_mouth_opens() -> None:
-    gaps = [gap(points + parted(points)) for points in map(mouth, np.linspace(0, 40, 41))]
+@pytest.mark.parametrize("shut_px", [0.0, 4.0])
+def test_the_gap_never_shrinks_as_the_mouth_opens(shut_px: float) -> None:
+    shut = shut_at(shut_px)
+    gaps = [drawn_gap(gap_px, shut) for gap_px in np.linspace(0, 40, 41)]
     assert (np.diff(gaps) > 0).all()
+
+
+def test_a_smaller_gap_is_believed_at_once_a_larger_one_slowly() -> None:
+    lips = Lips(source(4))
+    before = lips.follow(mouth(4))
+    less = [lips.follow(mouth(1)) for _ in range(8)][-1]
+    assert less < 0.4 * before
+    more = [lips.follow(mouth(4)) for _ in range(8)][-1]
+    assert less < more < less + 0.05 * before
+
+
+def test_speech_is_never_taken_for_shut_lips() -> None:
+    lips = Lips(source(4))
+    speech = mouth(20)
+    shut = [lips.follow(speech) for _ in range(5000)][-1]
+    assert drawn_gap(20, shut) > 20
 
 
 def test_corners_and_outline_stay_and_lips_keep_their_thickness() -> None:
     points = mouth(10)
-    shift = parted(points)
+    shift = parted(points, 0.0)
     assert np.abs(shift[[INNER_LIP_UPPER[0], INNER_LIP_UPPER[-1]]]).max() < 0.05
     assert np.abs(shift[list(FACE_OVAL)]).max() < 0.3
     np.testing.assert_allclose(

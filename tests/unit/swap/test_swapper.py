@@ -225,5 +225,5 @@ def test_golden_figures(studio: Studio) -> None:
     out = swap(studio.rgb, studio.points, studio.face, studio.source).astype(float)
     face = polygon(studio.points[list(FACE_OVAL)], studio.rgb.shape[:2])
     change = np.abs(out - studio.rgb)[face].mean(axis=0)
-    np.testing.assert_allclose(out[face].mean(axis=0), [149.0, 136.5, 143.2], atol=1.5)
+    np.testing.assert_allclose(out[face].mean(axis=0), [149.1, 136.2, 141.7], atol=1.5)
     np.testing.assert_allclose(change, [11.5, 12.8, 16.9], atol=1.5)
