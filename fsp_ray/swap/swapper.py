@@ -60,7 +60,6 @@ class MeshSwapSession:
         self._light = TextureLight(face, source, settings)
         self._eyes, self._lids = EyePainter(face, source), Lids(source)
         self._lips = Lips(source)
-        self._lips = Lips(source)
         self._opacity = _opacities(settings.feather)
 
     def apply(self, rgb: U8, points: F32) -> None:
