@@ -109,7 +109,7 @@ class EyePainter:
             read, drawn: f32[>=468, 3], the mesh as it lies in the frame, and where it goes.
             light: f64[2, 3], the skin's light about both eyes, grey levels.
             blur_px: how soft the video is.
-            closed: how far the lids are drawn to, 0..1, against how they were read.
+            closed: how far the lids are drawn to against how they were read, as `Lids.follow` says.
         """
         frames = [eye_frame(read, rims) for rims in EYES]
         looks = [

@@ -19,10 +19,12 @@ FOLDS: Final = (
     (130, 247, 30, 29, 27, 28, 56, 190, 243),
     (463, 414, 286, 258, 257, 259, 260, 467, 359),
 )
-# Of how far the eye is mostly open: what reads as shut, and from where on it is as open as read.
-# A blink takes four frames, of which film blurs two: read, its eye hardly ever shuts.
-_SHUT, _AS_READ = 0.45, 0.9
-_RISE, _FALL = 0.2, 0.01
+# Of how far the eye is mostly open, what reads as shut. A blink takes four frames, of which film
+# blurs two: read, its eye hardly ever shuts. From there to the usual, and a little beyond, lids
+# move as much farther: painted ones, smooth and without lashes, show less of a movement.
+_SHUT: Final = 0.45
+_WIDEST: Final = 0.2
+_RISE, _FALL = 0.03, 0.01
 _LEAST_OPENING: Final = 0.12
 # Points this far above the rim, face widths, follow the lid by about half.
 _REACH: Final = 0.018
@@ -51,9 +53,10 @@ class Lids:
         self._level = max(opening or 0.0, _LEAST_OPENING)
 
     def follow(self, points: F32) -> float:
-        """Return how far the lids are shut, 0 as read (open) to 1, by one mesh f32[468, 3].
+        """Return how far the lids are shut, by one mesh f32[468, 3].
 
-        Both fall together: a wink is rarer than a wrong measure.
+        0 as read, 1 shut, down to -.2 where eyes are wider open than usual. Both fall
+        together: a wink is rarer than a wrong measure.
         """
         opening = _opening(points)
         if opening is None:
@@ -62,8 +65,8 @@ class Lids:
             rate = _RISE if opening > self._level else _FALL
             self._level = max(self._level + rate * (opening - self._level), _LEAST_OPENING)
         share = opening / self._level
-        wanted = _AS_READ * (share - _SHUT) / (_AS_READ - _SHUT)
-        return float(np.clip(1 - wanted / max(share, _SHUT), 0, 1))
+        wanted = (share - _SHUT) / (1 - _SHUT)
+        return float(np.clip(1 - wanted / max(share, _SHUT), -_WIDEST, 1))
 
 
 def unfolded(closed: float) -> float:
@@ -76,9 +79,9 @@ def lowered(points: F32, closed: float) -> F32:
 
     Args:
         points: f32[468, 3], the source's mesh, pixels.
-        closed: 0 leaves the opening as it is read, 1 closes it.
+        closed: 0 leaves the opening as it is read, 1 closes it, less than 0 widens it.
     """
-    if closed <= 0:
+    if closed == 0:
         return np.zeros((NUM_POINTS, 3), np.float32)
     gaps = np.concatenate([points[list(lower)] - points[list(upper)] for upper, lower in EYES])
     return np.asarray(np.float32(closed) * (_following() @ gaps), np.float32)

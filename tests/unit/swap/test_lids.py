@@ -39,10 +39,11 @@ def test_the_drawn_opening_follows_what_is_asked() -> None:
     asked = np.linspace(0, 1.5, 31)
     drawn = np.array([drawn_gap(share) for share in asked]) / gap(OPEN)
     assert (np.diff(drawn) >= -1e-6).all()
-    np.testing.assert_allclose(drawn[asked >= 1], asked[asked >= 1], rtol=0.02)
+    assert drawn[asked == 1] == pytest.approx(1, rel=0.02)
     assert (np.diff(drawn) / np.diff(asked)).max() < 2.5  # no lid snaps
-    slope = np.polyfit(asked, drawn, 1)[0]
-    assert 0.9 < slope < 1.35
+    between = (asked > 0.5) & (asked < 1.2)
+    line = np.polynomial.Polynomial.fit(asked[between], drawn[between], 1)
+    np.testing.assert_allclose(drawn[between], line(asked[between]), atol=0.03)
 
 
 @pytest.mark.parametrize("lids", [0.0, 0.2, 0.4])
@@ -50,8 +51,10 @@ def test_what_reads_as_shut_is_shut(lids: float) -> None:
     assert drawn_gap(lids) < 0.02 * gap(OPEN)
 
 
-def test_eyes_wider_than_usual_are_drawn_wider() -> None:
-    assert drawn_gap(1.4) == pytest.approx(1.4 * gap(OPEN), rel=0.02)
+def test_eyes_wider_than_usual_are_drawn_wider_yet_and_no_more_than_a_fifth() -> None:
+    assert drawn_gap(1.1) == pytest.approx(1.18 * gap(OPEN), rel=0.02)
+    assert 1.4 * gap(OPEN) < drawn_gap(1.4) < 1.2 * 1.4 * gap(OPEN)
+    assert drawn_gap(2) == pytest.approx(1.2 * 2 * gap(OPEN), rel=0.02)
 
 
 def test_narrow_eyes_are_no_shut_ones() -> None:
@@ -73,7 +76,7 @@ def test_the_level_is_learnt_though_the_first_views_blinked() -> None:
 def test_lids_stay_in_bounds(shares: list[float]) -> None:
     follower = Lids(source_of(portrait(OPEN), OPEN))
     for share in shares:
-        assert 0 <= follower.follow(blinking(OPEN, share)) <= 1
+        assert -0.2 <= follower.follow(blinking(OPEN, share)) <= 1
 
 
 def test_only_the_upper_lid_falls_and_brows_and_outline_stay() -> None:
@@ -87,7 +90,7 @@ def test_only_the_upper_lid_falls_and_brows_and_outline_stay() -> None:
 
 def test_folds_stay_above_the_rims() -> None:
     """A lid that rose over its fold would fold the mesh."""
-    for closed in (0.0, 0.5, 1.0):
+    for closed in (-0.2, 0.0, 0.5, 1.0):
         points = OPEN + lowered(OPEN, closed)
         for (upper, _), fold in zip(EYES, FOLDS, strict=True):
             assert (points[list(fold[1:-1]), 1] < points[list(upper[1:-1]), 1]).all()
