@@ -62,6 +62,7 @@ class Inspector:
         looker: shows synthetic faces to the auditor.
         frames: which frames are searched for faces that no track has.
         known: what was found in the source before: not searched for again.
+        searching: whether frames are searched at all; if not, what is known stays as it is.
         only_strangers: of what a search finds, check only faces that no track has. The others are
             compared in frames that are there.
     """
@@ -71,6 +72,7 @@ class Inspector:
     looker: Looker
     frames: SearchedFrames
     known: SourceFaces | None = None
+    searching: bool = True
     only_strangers: bool = False
     entries: dict[int, list[tuple[PlannedTrack, int]]] = field(init=False)
     starts: set[int] = field(init=False)
@@ -127,7 +129,7 @@ class Inspector:
                 *leaks_followed(self.followed, self.timeline),
             ),
             looks=self.looker.looks(),
-            faces=SourceFaces.of(self.found),
+            faces=self._faces_found(),
         )
 
     def _compare_tracks(self, frame: FramePair) -> None:
@@ -141,7 +143,7 @@ class Inspector:
                 self.followed.append(Sight(frame.pts, box, planned.person_id))
 
     def _search(self, number: int, frame: FramePair) -> None:
-        if frame.pts in self.found:
+        if not self.searching or frame.pts in self.found:
             return
         boxes = self.found[frame.pts] = self._faces(number, frame)
         owners = [self._owner(frame.pts, box) for box in boxes]
@@ -151,6 +153,11 @@ class Inspector:
         for box, owner, leak in zip(boxes, owners, shows, strict=True):
             if leak:
                 self.shown.append(Sight(frame.pts, box, owner))
+
+    def _faces_found(self) -> SourceFaces:
+        if not self.searching and self.known is not None:
+            return self.known
+        return SourceFaces.of(self.found)
 
     def _faces(self, number: int, frame: FramePair) -> F32:
         if self.known is not None and frame.pts in self.known.checked:

@@ -107,10 +107,10 @@ def _inspector(
     known = earlier.faces if earlier else None
     whom = plan.changed if earlier else frozenset(plan.persons)
     looker = Looker(models, plan.tracks, plan.persons, whom=whom, rehearsing=True)
-    # Closer once, where patches are new.
-    closer = earlier is not None and plan.rehearsals == 1
+    # Closer once, where patches are new. Then nothing but faces changes any more.
+    closer, searching = plan.rehearsals == 1, plan.rehearsals <= 1
     frames = searched_frames(plan, info, settings, known, closer=closer)
-    return Inspector(plan, models, looker, frames, known, only_strangers=True)
+    return Inspector(plan, models, looker, frames, known, searching=searching, only_strangers=True)
 
 
 def _joined(earlier: ShardFindings | None, now: ShardFindings, plan: ShardPlan) -> ShardFindings:
