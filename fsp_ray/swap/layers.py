@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final, NamedTuple
 
 import cv2
@@ -10,16 +11,29 @@ import numpy.typing as npt
 
 from fsp_ray.core.face_types import F32, NUM_POINTS, U8
 from fsp_ray.swap.raster import I32, Window, affine_coefficients, evaluate, paint_triangles
-from fsp_ray.synthesis.topology import Region, load_topology, signed_areas
+from fsp_ray.synthesis.topology import (
+    FACE_OVAL,
+    NUM_RING,
+    Region,
+    load_topology,
+    signed_areas,
+    with_rings,
+)
 
 # Faces wider than this have their maps drawn at half of the resolution, at a third from twice it
 # on, and so forth: they are all but linear, and drawing them is what costs.
 _FULL_MAP_PX: Final = 110
 Places = npt.NDArray[np.intp]
 
+# The outer ring is this many times as far out as the outermost of the face, at least.
+_CLEAR: Final = 1.2
+_TOP, _CHIN = 10, 152
 # Seen from the front, the texture runs over the face's width once. Where it runs this many times
 # as fast, one part of the face hides another.
 _CREASE: Final = 2.5
+# Of two pixels next to each other: so many times as far apart on the texture as the width of the
+# face has it, they belong to different layers.
+_EDGE: Final = 8.0
 
 
 class Layers(NamedTuple):
@@ -93,6 +107,56 @@ class Layers(NamedTuple):
         exact += abc[:, :, 2]
         exact[:, triangle < 0] = 0
         fine[rows, columns] = exact.T
+
+
+def with_clear_rings(points: F32) -> F32:
+    """Return the mesh's vertices f32[540, 3], the outer ring beyond all of the face.
+
+    On the far side of a turned head the oval's rings lie behind nose and cheek: cut there, the
+    face would end in a saw, or its old nose stay beside the new one.
+
+    Args:
+        points: f32[468, 3], pixels.
+    """
+    vertices = with_rings(points)
+    rim = vertices[NUM_POINTS + NUM_RING :, :2]
+    center = points[list(FACE_OVAL), :2].mean(axis=0)
+    down = points[_CHIN, :2] - points[_TOP, :2]
+    down /= max(float(np.linalg.norm(down)), 1e-6)
+    way = _outwards() @ np.array([[down[1], -down[0]], down], np.float32)
+    reach = ((points[:, :2] - center) @ way.T).max(axis=0)
+    missing = np.float32(_CLEAR) * reach - ((rim - center) * way).sum(axis=1)
+    rim += np.maximum(missing, 0)[:, None] * way
+    return vertices
+
+
+def soften_edges(view: U8, u: F32, v: F32, near: npt.NDArray[np.bool_], usual: float) -> None:
+    """Smooth where one part of the face ends before another, or before what is behind, in place.
+
+    Layers are cut pixel by pixel, and such edges look like saws.
+
+    Args:
+        view: u8[H, W, 3].
+        u, v: f32[H, W], texels.
+        near: bool[H, W, 1], where there may be such edges.
+        usual: texels from a pixel to the next, seen from the front.
+    """
+    left, top, width, height = cv2.boundingRect(near.view(np.uint8))
+    if width == 0:
+        return
+    part = slice(top, top + height), slice(left, left + width)
+    small = np.ones((3, 3), np.uint8)
+    rise = np.maximum(*(cv2.morphologyEx(x[part], cv2.MORPH_GRADIENT, small) for x in (u, v)))
+    edge = near[part] & (rise > np.float32(_EDGE * usual))[:, :, None]
+    np.copyto(view[part], cv2.blur(view[part], (3, 3)), where=edge)
+
+
+@functools.cache
+def _outwards() -> F32:
+    """Return which way a ring's vertices lie from the middle of an upright face, f32[36, 2]."""
+    oval = load_topology().mean_shape[list(FACE_OVAL), :2]
+    way = oval - oval.mean(axis=0)
+    return np.asarray(way / np.linalg.norm(way, axis=1, keepdims=True), np.float32)
 
 
 def draw_layers(read: F32, drawn: F32, frame_shape: tuple[int, ...]) -> Layers:

@@ -13,7 +13,7 @@ from fsp_ray.core.face_types import F32, NUM_POINTS, TEXTURE_PX, U8, SourceFace,
 from fsp_ray.core.protocols import SwapSession
 from fsp_ray.swap.brows import Brows, levelled
 from fsp_ray.swap.eyes import EyePainter
-from fsp_ray.swap.layers import Layers, draw_layers
+from fsp_ray.swap.layers import Layers, draw_layers, soften_edges, with_clear_rings
 from fsp_ray.swap.lids import Lids, lowered
 from fsp_ray.swap.light import TextureLight
 from fsp_ray.swap.masks import opacity
@@ -26,7 +26,6 @@ from fsp_ray.synthesis.topology import (
     FACE_OVAL,
     NUM_RING,
     TEXTURED_VERTICES,
-    with_rings,
 )
 
 # The inner ring goes most of the way with the face, the outer one stays: background bends
@@ -66,7 +65,7 @@ class MeshSwapSession:
         """Put the face on, in place.
 
         Args:
-            rgb: u8[H, W, 3], the frame; nothing beyond 1.5 times the face oval is touched.
+            rgb: u8[H, W, 3], the frame; nothing beyond the outer ring is touched.
             points: f32[468, 3], pixels of the frame.
 
         Raises:
@@ -74,7 +73,7 @@ class MeshSwapSession:
         """
         check_mesh(rgb, points)
         pose = fit_pose(self._source_shape, points)
-        read = with_rings(points)
+        read = with_clear_rings(points)
         closed = self._lids.follow(points)
         drawn = self._moved(read, points, pose, closed)
         width = float(np.ptp(points[:, 0]))
@@ -113,6 +112,7 @@ class MeshSwapSession:
         step = layers.step
         view = picture[step * part.top : step * part.bottom, step * part.left : step * part.right]
         view[:] = cv2.blendLinear(skin, view, share, np.float32(1) - share)
+        soften_edges(view, u, v, creases, side / float(np.ptp(drawn[:NUM_POINTS, 0])))
 
     def _opacity_now(self, side_px: int) -> U8:
         """Return how much of the texture is put on in this frame, u8[side, side]."""

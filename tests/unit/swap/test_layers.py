@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from fsp_ray.swap.layers import draw_layers
+from fsp_ray.core.face_types import NUM_POINTS
+from fsp_ray.swap.layers import draw_layers, soften_edges, with_clear_rings
 from fsp_ray.swap.raster import Window, affine_coefficients, evaluate, paint_triangles
 from fsp_ray.synthesis import with_rings
+from fsp_ray.synthesis.topology import NUM_RING
 
 from .conftest import pose
 
@@ -29,6 +32,37 @@ def test_coarse_maps_agree_with_exact_ones(yaw: float) -> None:
     error = np.abs(uv - exact).max(axis=2)[visible == 255] * 256
     assert np.percentile(error, 99.5) < 1.5
     assert error.max() < 25 * (yaw > 0) + 5
+
+
+@pytest.mark.parametrize("yaw", [-1.1, -0.8, 0.8, 1.1])
+def test_a_turned_face_lies_inside_of_its_outer_ring(yaw: float) -> None:
+    points = pose(200, (400, 380), yaw=yaw)
+    ring = np.ascontiguousarray(with_clear_rings(points)[NUM_POINTS + NUM_RING :, None, :2])
+    behind = with_rings(points)[NUM_POINTS + NUM_RING :, None, :2]
+    inside = [cv2.pointPolygonTest(ring, tuple(map(float, p[:2])), True) for p in points]
+    assert min(inside) > 10
+    without = np.ascontiguousarray(behind)
+    assert min(cv2.pointPolygonTest(without, tuple(map(float, p[:2])), True) for p in points) < 0
+
+
+def test_rings_of_a_face_from_the_front_stay_where_they_are() -> None:
+    points = pose(200, (400, 380), roll=0.3)
+    np.testing.assert_allclose(with_clear_rings(points), with_rings(points), atol=1e-3)
+
+
+def test_silhouettes_are_no_saws() -> None:
+    view = np.zeros((40, 40, 3), np.uint8)
+    slope = np.add.outer(np.arange(40), 3 * np.arange(40)) > 80
+    view[slope] = 200
+    u = np.where(slope, 200, 20).astype(np.float32)
+    softened = view.copy()
+    soften_edges(softened, u, u, np.ones((40, 40, 1), np.bool_), 1)
+    changed = (softened != view).any(axis=2)
+    assert 40 < changed.sum() < 400
+    assert len(np.unique(softened)) > 4
+    untouched = view.copy()
+    soften_edges(untouched, u, u, np.zeros((40, 40, 1), np.bool_), 1)
+    np.testing.assert_array_equal(untouched, view)
 
 
 def test_without_displacement_nothing_shifts() -> None:

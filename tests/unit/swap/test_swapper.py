@@ -89,6 +89,18 @@ def test_without_shift_the_rings_keep_every_pixel() -> None:
     np.testing.assert_array_equal(out[~face], rgb[~face])
 
 
+@pytest.mark.parametrize("yaw", [-1.0, 1.0])
+def test_nothing_of_a_turned_face_stays_uncovered(studio: Studio, yaw: float) -> None:
+    """Its nose juts out beyond the rings, which are flat."""
+    rgb = picture(400, 400)
+    points = pose(200, (200, 200), yaw=yaw)
+    out = swap(rgb, points, studio.face, source_of(rgb, points))
+    inward = (-3 * np.sign(points[1, 0] - 200), 0)
+    nose = np.round(points[[1, 4, 5, 195], :2] + inward).astype(int)
+    changed = np.abs(out.astype(int) - rgb).max(axis=2)
+    assert all(changed[y - 2 : y + 3, x - 2 : x + 3].mean() > 3 for x, y in nose.tolist())
+
+
 @pytest.mark.parametrize("size", [40, 90, 160, 300])
 @pytest.mark.parametrize("yaw", [0.0, 0.5])
 def test_the_mask_has_no_hole(size: int, yaw: float) -> None:
