@@ -11,9 +11,10 @@ from __future__ import annotations
 import functools
 from typing import Final
 
+import cv2
 import numpy as np
 
-from fsp_ray.core.face_types import F32, SourceFace
+from fsp_ray.core.face_types import F32, U8, SourceFace
 from fsp_ray.synthesis.topology import (
     INNER_LIP_LOWER,
     INNER_LIP_UPPER,
@@ -34,6 +35,9 @@ _FALL, _RISE = 0.3, 0.002
 # How far from the lips the skin follows them, face widths.
 _REACH: Final = 0.045
 _LEAST: Final = 1e-5
+# The texture covers all but the inner mouth and what fades towards it, grey levels.
+_COVERED: Final = 250
+_MARGIN_PX: Final = 2
 # The pairs of the rims in the middle of the mouth, where it opens widest.
 _MIDDLE: Final = slice(3, 8)
 
@@ -64,6 +68,29 @@ def parted(points: F32, shut: float) -> F32:
     apart = points[list(INNER_LIP_LOWER)] - points[list(INNER_LIP_UPPER)]
     share = np.float32(more / max(gap, _LEAST) / 2)
     return np.asarray(_following() @ (share * apart), np.float32)
+
+
+def smooth_seam(skin: U8, opacity: U8, drawn: F32, origin: tuple[int, int]) -> None:
+    """Smooth what is laid over the rims of the mouth, in place.
+
+    Between lips that nearly meet, the texture's opening is narrower than a pixel. Read pixel by
+    pixel, it would be a row of dots.
+
+    Args:
+        skin: u8[H, W, 3], a part of the frame as the texture has it.
+        opacity: u8[H, W], how much of it is put on.
+        drawn: f32[>=468, 2 or more], where the mesh goes in the frame.
+        origin: of that part in the frame, x and y.
+    """
+    rims = drawn[[*INNER_LIP_UPPER, *INNER_LIP_LOWER], :2] - origin
+    left, top = np.maximum(np.floor(rims.min(axis=0)).astype(int) - _MARGIN_PX, 0)
+    right, bottom = np.maximum(np.ceil(rims.max(axis=0)).astype(int) + _MARGIN_PX, 0)
+    part = np.s_[top:bottom, left:right]
+    if opacity[part].size == 0:
+        return
+    fading = (opacity[part] < _COVERED)[:, :, None]
+    np.copyto(skin[part], cv2.blur(skin[part], (3, 3)), where=fading)
+    opacity[part] = cv2.blur(opacity[part], (3, 3))
 
 
 def _gap(points: F32) -> float:

@@ -17,7 +17,7 @@ from fsp_ray.swap.layers import Layers, draw_layers, soften_edges, with_clear_ri
 from fsp_ray.swap.lids import Lids, lowered
 from fsp_ray.swap.light import TextureLight
 from fsp_ray.swap.masks import opacity
-from fsp_ray.swap.mouth import Lips, parted
+from fsp_ray.swap.mouth import Lips, parted, smooth_seam
 from fsp_ray.swap.pose import check_mesh, fit_pose
 from fsp_ray.swap.raster import Window
 from fsp_ray.swap.settings import SwapSettings
@@ -108,8 +108,10 @@ class MeshSwapSession:
         creases = layers.creases(part)[:, :, None]
         np.copyto(skin, cv2.blur(skin, (3, 3)), where=creases)
         opacity_here = cv2.remap(self._opacity_now(side), u, v, cv2.INTER_LINEAR)
+        step, window = layers.step, layers.window
+        origin = (window.left + step * part.left, window.top + step * part.top)
+        smooth_seam(np.asarray(skin, np.uint8), np.asarray(opacity_here, np.uint8), drawn, origin)
         share = np.minimum(opacity_here, visible).astype(np.float32) / np.float32(255)
-        step = layers.step
         view = picture[step * part.top : step * part.bottom, step * part.left : step * part.right]
         view[:] = cv2.blendLinear(skin, view, share, np.float32(1) - share)
         soften_edges(view, u, v, creases, side / float(np.ptp(drawn[:NUM_POINTS, 0])))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fsp_ray.core.face_types import TEXTURE_PX, SourceFace
-from fsp_ray.swap.mouth import Lips, parted
+from fsp_ray.swap.mouth import Lips, parted, smooth_seam
 from fsp_ray.synthesis.topology import (
     FACE_OVAL,
     INNER_LIP_LOWER,
@@ -105,3 +105,30 @@ def test_corners_and_outline_stay_and_lips_keep_their_thickness() -> None:
         shift[OUTER_LIP_LOWER[MIDDLE]], shift[INNER_LIP_LOWER[MIDDLE]], atol=1e-4
     )
     assert np.linalg.norm(shift, axis=1).max() < 0.01 * FACE_PX
+
+
+def test_dots_between_the_lips_become_a_line_and_nothing_else_changes() -> None:
+    points = mouth(0) + np.float32(FACE_PX / 2)
+    skin = np.full((220, 200, 3), 160, np.uint8)
+    opacity = np.full((220, 200), 255, np.uint8)
+    origin = (10, 10)
+    x, y = (points[INNER_LIP_UPPER[MIDDLE], :2] - origin).round().astype(int)
+    opacity[y, x - 12 : x + 13 : 2], skin[y, x - 12 : x + 13 : 2] = 0, 0
+    before = skin.copy(), opacity.copy()
+    smooth_seam(skin, opacity, points, origin)
+    line = opacity[y, x - 10 : x + 11].astype(int)
+    assert np.ptp(line) <= 0.35 * 255
+    assert line.max() < 250
+    near = np.s_[y - 8 : y + 9, x - 40 : x + 41]
+    for now, was in zip((skin, opacity), before, strict=True):
+        was[near] = now[near]
+        np.testing.assert_array_equal(now, was)
+
+
+@pytest.mark.parametrize("origin", [(900, 900), (-900, -900)])
+def test_a_mouth_out_of_sight_is_left_alone(origin: tuple[int, int]) -> None:
+    skin, opacity = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
+    opacity[::2] = 255
+    before = opacity.copy()
+    smooth_seam(skin, opacity, mouth(2), origin)
+    np.testing.assert_array_equal(opacity, before)
