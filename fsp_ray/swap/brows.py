@@ -26,7 +26,7 @@ _ROWS: Final = slice(int(0.20 * TEXTURE_PX), int(0.315 * TEXTURE_PX))
 # Darker than the skin above by this, in n, is a brow; and how much of it shows where it lies.
 _HAIR, _LEAST_HAIR = 0.12, 0.3
 # So far below the arch inner ends may lie, against the mesh: as people's do. Face widths.
-_USUAL_SLANT, _MOST_LIFT = -0.004, 0.03
+_USUAL_SLANT, _MOST_LIFT = 0.0, 0.026
 
 
 class Brows:

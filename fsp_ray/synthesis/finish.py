@@ -1,4 +1,4 @@
-"""Last touches to a made texture: no glare, no orange lids."""
+"""Last touches to a made texture: no glare, no orange lids, no smear over the nose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fsp_ray.core.face_types import F32
-from fsp_ray.synthesis.texels import filled
+from fsp_ray.synthesis.texels import filled, hull
 from fsp_ray.synthesis.texture import areas, blur, grey
 from fsp_ray.synthesis.topology import (
     LEFT_EYE_LOWER,
@@ -22,6 +22,9 @@ from fsp_ray.synthesis.topology import (
 _BRIGHTEST, _BRIGHTEST_BROW = 0.12, 0.04
 _GLARE_SHARE, _GLARE_SIGMA_PX = np.float32(0.85), 2.4
 _BROWS_GROWN_PX: Final = 23
+# A nose's bridge darker than this all over is no shade: it looks smeared.
+_DARKEST_BRIDGE, _SMEAR_SHARE, _SMEAR_SIGMA_PX = 0.08, np.float32(0.85), 5.0
+_BRIDGE: Final = (168, 193, 417, 48, 278)
 _PALER_LIDS, _LID_DEPTH = np.float32(0.75), np.float32(0.35)
 
 
@@ -39,6 +42,18 @@ def without_glare(ratio: F32) -> F32:
     level_here = grey(np.asarray(calm, np.float32))
     pale = _PALER_LIDS * near_eyes * np.clip(1 + level_here / _LID_DEPTH, 0, 1)
     return np.asarray(calm - pale[:, :, None] * (calm - level_here[:, :, None]), np.float32)
+
+
+def without_smear(ratio: F32) -> F32:
+    """Return a texture f32[256, 256, 3] whose nose is nowhere broadly dark along its bridge."""
+    level = blur(grey(ratio), _SMEAR_SIGMA_PX)
+    dark = _bridge() * np.minimum(level + np.float32(_DARKEST_BRIDGE), 0)
+    return np.asarray(ratio - (_SMEAR_SHARE * dark)[:, :, None], np.float32)
+
+
+@functools.cache
+def _bridge() -> F32:
+    return blur(filled(hull(_BRIDGE)).astype(np.float32), 3.0)
 
 
 @functools.cache

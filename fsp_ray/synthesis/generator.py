@@ -13,7 +13,7 @@ from fsp_ray.synthesis.ageing import AgeModel, load_age_model
 from fsp_ray.synthesis.bank import FaceBank
 from fsp_ray.synthesis.expressions import neutralise
 from fsp_ray.synthesis.fine_lines import draw_fine_lines
-from fsp_ray.synthesis.finish import without_glare
+from fsp_ray.synthesis.finish import without_glare, without_smear
 from fsp_ray.synthesis.mixing import K_FACES, draw_shares, mix, with_detail_of
 from fsp_ray.synthesis.sketching import SKETCH_SIZE, Sketches
 from fsp_ray.synthesis.texture import areas, blur, encode_ratio, grey
@@ -210,7 +210,7 @@ class BankGenerator:
         ratio = self._ages.shift_detail(ratio, gender, age_now, age_years)
         lines = draw_creases(rng, age_years) + draw_fine_lines(rng, age_years)
         ratio += lines[:, :, None] * _SHADE_TINT
-        return encode_ratio(without_glare(ratio))
+        return encode_ratio(without_smear(without_glare(ratio)))
 
     def _marks(self, chosen: I64, shares: F32, mean: F32) -> F32:
         """Return how a bank face, or a mixture of some, differs from the mean one."""

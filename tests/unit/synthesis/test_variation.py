@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fsp_ray.core.ages import GENDERS
 from fsp_ray.synthesis.bank import FaceBank
-from fsp_ray.synthesis.finish import without_glare
+from fsp_ray.synthesis.finish import without_glare, without_smear
 from fsp_ray.synthesis.generator import BankGenerator
 from fsp_ray.synthesis.texture import areas, blur, decode_ratio
 from fsp_ray.synthesis.variation import (
@@ -103,6 +103,15 @@ def test_limits_hold(level, darkest):
     skin = (blur(areas().skin, 4.0) > 0.99) & (areas().core > 0.95)
     assert out[skin].max() < 0.13
     assert out[skin].min() > -darkest - 0.05
+
+
+def test_no_nose_is_smeared():
+    dark = without_smear(np.full((256, 256, 3), -0.4, np.float32))
+    bridge = dark[115:125, 126:130]
+    assert (bridge > -0.2).all()
+    np.testing.assert_allclose(dark[60, 60], -0.4)
+    pale = np.full((256, 256, 3), 0.05, np.float32)
+    np.testing.assert_array_equal(without_smear(pale), pale)
 
 
 def test_no_muzzle_about_the_mouth():
