@@ -15,48 +15,18 @@ import numpy as np
 from fsp_ray.core.ages import Gender
 from fsp_ray.core.face_types import Choice, FaceReading, HeadView, SourceFace, SyntheticFace
 from fsp_ray.core.protocols import FaceGenerator, FaceSwapper, Models
-from fsp_ray.swap.choosing_ages import CLOSE_YEARS, AgeReading, AgeTrail, first_asked_years
+from fsp_ray.swap.choosing_ages import CLOSE_YEARS, AgeReading, AgeTrail
+from fsp_ray.swap.choosing_candidates import Candidate, Draw, Person
 from fsp_ray.swap.choosing_costs import REFUSED, Common, Costs, Judged, reading
-from fsp_ray.swap.choosing_cues import TextureLikeness, shape_gap
+from fsp_ray.swap.choosing_cues import TextureLikeness
 from fsp_ray.swap.choosing_forecast import Forecast, Sketcher, load_forecast
 from fsp_ray.swap.choosing_settings import ChooserSettings
 from fsp_ray.swap.choosing_trials import Look, TryOn
 from fsp_ray.swap.settings import SwapSettings
-from fsp_ray.swap.shape import strain
 
 _DEFAULT: Final = ChooserSettings()
-# What can be corrected, of a face that reads too young and too old: skin is as smooth as the
-# source's, so lines that make a face older show less than their absence makes it younger.
-_CORRECTABLE_YEARS: Final = (4.0, 10.0)
 # Ages nearer than this make one face.
 _SAME_YEARS: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Person:
-    """Whom a face is chosen for."""
-
-    person_id: str
-    age_years: float
-    gender: Gender
-    source: SourceFace
-    views: Sequence[HeadView]
-    judged: Judged
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Candidate:
-    """A face as made, the seed it came from, and what is known of it before it is put on.
-
-    Attributes:
-        cost: of its shape and its marks.
-        forecast: what it is to cost by what will be read of it; until that is read.
-    """
-
-    seed: int
-    face: SyntheticFace
-    cost: float
-    forecast: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +40,7 @@ class _Trial:
         cost: likeness and oddness, the age left out.
     """
 
-    candidate: _Candidate
+    candidate: Candidate
     face: SyntheticFace
     asked_years: float
     looks: Mapping[int, Look]
@@ -92,12 +62,19 @@ class FaceChooser:
     ) -> None:
         """Take what is needed; the forecast, of the first judge, needs a generator of sketches."""
         self._generator = generator
-        self._sketcher = generator if isinstance(generator, Sketcher) else None
         self._forecast = forecast
         self._try_on = try_on
-        self._swap = swap or SwapSettings()
         self._settings = settings
         self._costs = Costs(try_on.judges, settings)
+        sketcher = generator if isinstance(generator, Sketcher) else None
+        self._draw = Draw(
+            self._costs,
+            swap=swap or SwapSettings(),
+            settings=settings,
+            forecast=forecast,
+            sketcher=sketcher,
+            make=self._face,
+        )
 
     @classmethod
     def from_models(
@@ -131,10 +108,11 @@ class FaceChooser:
         """Return the best of some faces drawn; see `core.protocols.FaceChooser`."""
         used = views[: self._settings.views]
         judged = self._judged(age_years, gender, used, taken)
-        person = _Person(person_id, age_years, gender, source, used, judged)
-        candidates = self._drawn(person, rng, 1 + attempt)
+        person = Person(person_id, age_years, gender, source, used, judged)
+        candidates = self._draw.candidates(person, rng, 1 + attempt)
         if not views:
-            return Choice(candidates[0].face, FaceReading(()))
+            asked = candidates[0].asked_years(age_years, 0.0)
+            return Choice(self._face(person, candidates[0].seed, asked), FaceReading(()))
         tried = self._tried(person, candidates, self._settings.tried * (1 + attempt))
         finals = [self._followed_up(person, t) for t in tried[: self._settings.finalists]]
         best = min(finals, key=self._total)
@@ -176,34 +154,7 @@ class FaceChooser:
             common = Common(typical, self._forecast.origin)
         return Judged(gender, [self._try_on.bare(view) for view in views], stacked, common)
 
-    def _drawn(self, person: _Person, rng: np.random.Generator, times: int) -> list[_Candidate]:
-        """Make so many times the usual number of faces, the most promising first."""
-        likeness = TextureLikeness(person.source)
-        drawn: list[_Candidate] = []
-        for seed, forecast in self._promising(person, rng, times):
-            face = self._face(person, seed, first_asked_years(person.age_years))
-            cost = self._settings.texture_weight * likeness.of(face)
-            cost += self._shape_cost(face, person.source)
-            drawn.append(_Candidate(seed, face, cost, forecast))
-        return sorted(drawn, key=lambda candidate: candidate.cost + candidate.forecast)
-
-    def _promising(
-        self, person: _Person, rng: np.random.Generator, times: int
-    ) -> list[tuple[int, float]]:
-        """Return seeds of faces that are worth making, and what they are forecast to cost."""
-        settings, judged = self._settings, person.judged
-        count = times * settings.candidates
-        if self._forecast is None or self._sketcher is None or not judged.bare:
-            return [(int(seed), 0.0) for seed in rng.integers(0, 1 << 62, count)]
-        seeds = [int(seed) for seed in rng.integers(0, 1 << 62, times * settings.sketched)]
-        age_years, gender = person.age_years, person.gender
-        sketches = self._sketcher.sketch(seeds, age_years, gender, person.source)
-        bare = judged.bare[0].embeddings[0]
-        foretold = self._forecast.read(sketches, gender, age_years, bare)
-        costs = self._costs.of_forecasts(judged, foretold)
-        return [(seeds[n], float(costs[n])) for n in np.argsort(costs, kind="stable")[:count]]
-
-    def _face(self, person: _Person, seed: int, age_years: float) -> SyntheticFace:
+    def _face(self, person: Person, seed: int, age_years: float) -> SyntheticFace:
         return self._made(person.person_id, seed, age_years, person.gender, person.source)
 
     def _made(
@@ -214,35 +165,41 @@ class FaceChooser:
         face = self._generator.generate(person_id, age_years, gender, source, dice)
         return replace(face, seed=seed)
 
-    def _shape_cost(self, face: SyntheticFace, source: SourceFace) -> float:
-        settings = self._settings
-        bent = strain(face, source, self._swap)
-        cost = settings.strain_weight * bent + REFUSED * (bent > settings.max_strain)
-        moved = min(shape_gap(face, source, self._swap), settings.enough_shape)
-        return cost - settings.shape_weight * moved
-
-    def _tried(self, person: _Person, candidates: Sequence[_Candidate], count: int) -> list[_Trial]:
+    def _tried(self, person: Person, candidates: Sequence[Candidate], count: int) -> list[_Trial]:
         """Put the first candidates on the best view, and further ones until one is promising.
+
+        Faces read too old or too young on some heads, all of them: each is made at the age that
+        suits what was read of those before.
 
         Returns:
             The trials, the most promising first.
         """
-        asked = first_asked_years(person.age_years)
+        likeness, surprises = TextureLikeness(person.source), list[float]()
         trials: list[_Trial] = []
         for number, candidate in enumerate(candidates):
             if number >= count and any(self._is_promising(person, t) for t in trials):
                 break
-            trail = AgeTrail(person.age_years)
-            start = _Trial(candidate, candidate.face, asked, {}, trail, REFUSED)
-            trials.append(self._put_on(person, start, candidate.face, asked, 0))
+            # The mean, drawn to none: one surprise may be the face's as well as the head's.
+            head_years = sum(surprises) / (1 + len(surprises))
+            asked = candidate.asked_years(person.age_years, head_years)
+            face = self._face(person, candidate.seed, asked)
+            known = candidate.cost + self._settings.texture_weight * likeness.of(face)
+            start = _Trial(
+                replace(candidate, cost=known), face, asked, {}, AgeTrail(person.age_years), REFUSED
+            )
+            trial = self._put_on(person, start, face, asked, 0)
+            trials.append(trial)
+            expected = candidate.expected_years(person.age_years, asked)
+            surprises += [reading.older_years - expected for reading in trial.trail.readings]
         return sorted(trials, key=self._hope)
 
-    def _is_promising(self, person: _Person, trial: _Trial) -> bool:
+    def _is_promising(self, person: Person, trial: _Trial) -> bool:
         """Return whether a face reads as of the right gender, and its age can be corrected."""
         right = self._costs.is_of_gender(person.gender, trial.looks)
-        return right and _uncorrectable_years(trial) == 0
+        misses = trial.trail.misses_years(trial.trail.next_asked_years())
+        return right and abs(misses) <= CLOSE_YEARS
 
-    def _followed_up(self, person: _Person, trial: _Trial) -> _Trial:
+    def _followed_up(self, person: Person, trial: _Trial) -> _Trial:
         """Put a candidate on the next view, at the age at which it should read right.
 
         Once all views are seen, on the best one again. What comes out better is returned.
@@ -263,7 +220,7 @@ class FaceChooser:
         return min(replace(trial, trail=new.trail, looks=looks, cost=cost), new, key=self._total)
 
     def _put_on(
-        self, person: _Person, trial: _Trial, face: SyntheticFace, asked_years: float, view: int
+        self, person: Person, trial: _Trial, face: SyntheticFace, asked_years: float, view: int
     ) -> _Trial:
         """Return the trial with a further look; without one where it can't be drawn."""
         looks, trail = dict(trial.looks), trial.trail
@@ -279,15 +236,8 @@ class FaceChooser:
         return trial.cost + self._costs.of_age(trial.trail, trial.asked_years)
 
     def _hope(self, trial: _Trial) -> float:
-        """Return the cost, less what can still be corrected."""
-        return trial.cost + self._settings.age_weight * _uncorrectable_years(trial) ** 2
-
-
-def _uncorrectable_years(trial: _Trial) -> float:
-    """Return by how much more a face misses the age than can be corrected."""
-    misses = trial.trail.misses_years(trial.asked_years)
-    young, old = _CORRECTABLE_YEARS
-    return max(0.0, -misses - young, misses - old)
+        """Return the cost, made at the age at which it should read right."""
+        return trial.cost + self._costs.of_age(trial.trail, trial.trail.next_asked_years())
 
 
 def _is_close(trial: _Trial) -> bool:

@@ -14,16 +14,19 @@ CLOSE_YEARS: Final = 1.5
 """An estimator reads one face on two pictures this differently: nearer can't be aimed."""
 
 # An estimator's bias is undone by at most so many years: beyond, textures turn to masks.
-_MAX_CORRECTION_YEARS: Final = 30.0
-# Years that a face reads older for one year that it is meant to be: measured, before and bounds.
-_USUAL_SLOPE: Final = 0.9
-_SLOPES: Final = (0.4, 2.5)
+_MAX_CORRECTION_YEARS: Final = 22.0
+# Years that a face reads older for one year that it is meant to be: measured, by the person's
+# age; and bounds of what is read.
+_KNOT_YEARS: Final = (4.0, 12.0, 18.0, 25.0, 31.0, 40.0, 50.0, 60.0, 70.0, 85.0)
+_USUAL_SLOPES: Final = (0.48, 0.68, 0.63, 0.40, 0.42, 0.60, 0.69, 0.59, 0.53, 0.33)
+_SLOPES: Final = (0.25, 2.5)
 # Readings of one view at ages less apart say more about noise than about the slope.
-_APART_YEARS: Final = 1.0
-# Made as old as the person, faces read this much too young: measured, by the person's age.
-_MISSED_YEARS: Final = ((20.0, 35.0, 50.0, 65.0, 80.0), (0.0, 6.0, 8.0, 3.0, 2.0))
+_APART_YEARS: Final = 2.0
+# Made as old as the person, faces read this much older: measured, by the person's age.
+_USUALLY_OLDER_YEARS: Final = (1.1, 1.6, 0.8, -3.1, -4.0, -6.9, -3.1, 1.7, 4.5, -1.2)
 _STEP_YEARS: Final = 0.25
-_FAR_COST: Final = 0.01
+# What a squared year that is asked for besides counts, of one that is missed.
+_FAR_COST: Final = 0.005
 # Ages are rounded before they are grouped.
 _ROUNDING_YEARS: Final = 0.5
 # Where the group is narrow, at most this share of it is kept clear on each side.
@@ -44,9 +47,27 @@ def aim_years(age_years: float, margin_years: float = CLOSE_YEARS) -> float:
     return float(np.clip(age_years, low + margin, high - margin))
 
 
-def first_asked_years(age_years: float) -> float:
-    """Return the age to make faces at before any is read: what estimators miss on average."""
-    return age_years + float(np.interp(age_years, *_MISSED_YEARS))
+def usual_slope(age_years: float) -> float:
+    """Return years that faces read older for one that they are made older, on average."""
+    return float(np.interp(age_years, _KNOT_YEARS, _USUAL_SLOPES))
+
+
+def usually_older_years(age_years: float) -> float:
+    """Return how much older than a person of some age faces read that are made at that age."""
+    return float(np.interp(age_years, _KNOT_YEARS, _USUALLY_OLDER_YEARS))
+
+
+def first_asked_years(age_years: float, older_years: F64) -> F64:
+    """Return the ages to make faces at before any is read, f64[N].
+
+    Args:
+        age_years: the person's.
+        older_years: f64[N], how much older they should read, made as old as the person.
+    """
+    slope, most = usual_slope(age_years), _MAX_CORRECTION_YEARS
+    misses = aim_years(age_years) - age_years - older_years
+    further = (slope * misses / (slope**2 + _FAR_COST)).clip(-most, most)
+    return np.asarray((age_years + further).clip(0, MAX_AGE_YEARS), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +123,8 @@ class AgeTrail:
         low, high = self.age_years - _MAX_CORRECTION_YEARS, self.age_years + _MAX_CORRECTION_YEARS
         steps = round((high - low) / _STEP_YEARS)
         asked = np.linspace(low, high, steps + 1, dtype=np.float64).clip(0, MAX_AGE_YEARS)
-        misses = np.abs(self._older_years(asked) - self._aim_older_years())
-        # Of two that miss by the same, the one nearer to the person's age.
-        misses += _FAR_COST * np.abs(asked - self.age_years)
+        misses = (self._older_years(asked) - self._aim_older_years()) ** 2
+        misses += _FAR_COST * (asked - self.age_years) ** 2
         return float(asked[int(np.argmin(misses))])
 
     def slope(self) -> float:
@@ -118,7 +138,7 @@ class AgeTrail:
                 if later.view == earlier.view and abs(apart) > _APART_YEARS:
                     rise = (later.older_years - earlier.older_years) / apart
                     return float(np.clip(rise, *_SLOPES))
-        return _USUAL_SLOPE
+        return usual_slope(self.age_years)
 
     def _aim_older_years(self) -> float:
         return aim_years(self.age_years) - self.age_years

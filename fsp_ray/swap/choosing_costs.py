@@ -12,7 +12,7 @@ from fsp_ray.core.ages import Gender
 from fsp_ray.core.face_types import F32, FaceReading
 from fsp_ray.core.protocols import FaceEmbedder
 from fsp_ray.faces.geometry import F64
-from fsp_ray.swap.choosing_ages import AgeTrail
+from fsp_ray.swap.choosing_ages import AgeTrail, aim_years, first_asked_years, usual_slope
 from fsp_ray.swap.choosing_forecast import Foretold
 from fsp_ray.swap.choosing_settings import ChooserSettings
 from fsp_ray.swap.choosing_trials import Look
@@ -23,8 +23,8 @@ REFUSED: Final = 10.0
 _FAR: Final = 0.01
 # So many of the taken faces count. Away from one alone, most ways lead to the next.
 _NEAREST: Final = 8
-# Years that a face is forecast to miss by, and that are corrected later without harm.
-_EASY_YEARS: Final = 3.0
+# An age may be corrected by so many years before it shows.
+_UNSEEN_YEARS: Final = 8.0
 # Nearer to even than this, the next look may read as the other gender.
 _EVEN: Final = 0.1
 
@@ -77,10 +77,10 @@ class Costs:
         cost += float(self._of_gender(probability))
         return cost + REFUSED * self._is_faint(judged, worn)
 
-    def of_forecasts(self, judged: Judged, foretold: Foretold) -> F64:
+    def of_forecasts(self, judged: Judged, foretold: Foretold, age_years: float) -> F64:
         """Return the same, f64[N], for faces that are not made yet, as the first judge sees them.
 
-        Ages that are hard to correct count, too. `judged` has at least one bare look.
+        So does what of their age can't be corrected. `judged` has at least one bare look.
         """
         settings, threshold = self._settings, self._thresholds[0]
         embeddings = foretold.embeddings.astype(np.float64)
@@ -91,14 +91,19 @@ class Costs:
         cost += self._of_common(judged, foretold.embeddings)
         female = foretold.female_probability.astype(np.float64)
         cost += self._of_gender(female if judged.gender == "female" else 1 - female)
-        beyond = np.maximum(0.0, np.abs(foretold.older_years) - _EASY_YEARS)
-        return np.asarray(cost + settings.age_weight * beyond**2, np.float64)
+        older = foretold.older_years.astype(np.float64)
+        asked = first_asked_years(age_years, older)
+        misses = older + usual_slope(age_years) * (asked - age_years)
+        misses -= aim_years(age_years) - age_years
+        cost += settings.age_weight * misses**2 + self._of_asked(asked - age_years)
+        return np.asarray(cost, np.float64)
 
     def of_age(self, trail: AgeTrail, asked_years: float) -> float:
-        """Return what it costs to read older or younger than wanted."""
+        """Return what it costs to read older or younger than wanted, or to be made so."""
         settings = self._settings
         cost = settings.age_weight * trail.misses_years(asked_years) ** 2
-        return cost + settings.group_weight * trail.leaves_group(asked_years)
+        cost += settings.group_weight * trail.leaves_group(asked_years)
+        return cost + float(self._of_asked(np.array(asked_years - trail.age_years)))
 
     def is_of_gender(self, gender: Gender, looks: Mapping[int, Look]) -> bool:
         """Return whether a face reads as of a gender."""
@@ -149,6 +154,11 @@ class Costs:
         beyond = np.maximum(0.0, np.linalg.norm(away, axis=1) - settings.near_origin)
         cost = settings.typical_weight * typical + settings.origin_weight * beyond
         return np.asarray(cost, np.float64)
+
+    def _of_asked(self, further_years: F64) -> F64:
+        """Return what it costs to be made older or younger than the person by so many years."""
+        beyond = np.maximum(0.0, np.abs(further_years) - _UNSEEN_YEARS)
+        return np.asarray(self._settings.asked_weight * beyond**2, np.float64)
 
     def _of_gender(self, probability: F64) -> F64:
         """Return what it costs to read as of the right gender by some probabilities only."""

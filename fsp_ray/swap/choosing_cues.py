@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from fsp_ray.core.face_types import F32, SourceFace, SyntheticFace
+from fsp_ray.swap.layout import layout
 from fsp_ray.swap.settings import SwapSettings
-from fsp_ray.swap.shape import displacement
+from fsp_ray.swap.shape import displacement, strain
 from fsp_ray.synthesis.texture import areas, blur, decode_ratio, log_ratio
 from fsp_ray.synthesis.topology import (
     LEFT_BROW,
@@ -20,6 +21,7 @@ from fsp_ray.synthesis.topology import (
     RIGHT_BROW,
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
+    load_topology,
 )
 
 _FEATURES: Final = sorted(
@@ -33,10 +35,29 @@ _FEATURES: Final = sorted(
 _SIGMA_PX: Final = 2.0
 
 
-def shape_gap(face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> float:
-    """Return how far brows, eyes, nose and mouth move: root mean square, in face widths."""
-    shift = displacement(source, face, settings)[_FEATURES]
-    return float(np.sqrt((shift * shift).sum(axis=1).mean()))
+class ShapeCues(NamedTuple):
+    """How putting a face on changes the shape.
+
+    Attributes:
+        gap: how far brows, eyes, nose and mouth move: root mean square, in face widths.
+        strain: see `shape.strain`.
+        change: f32[15], of the layout, in spreads (see `layout`).
+    """
+
+    gap: float
+    strain: float
+    change: F32
+
+
+def shape_cues(face: SyntheticFace, source: SourceFace, settings: SwapSettings) -> ShapeCues:
+    """Return what a face's shape alone tells, without its texture."""
+    shift = displacement(source, face, settings)
+    mean, features = load_topology().mean_shape, shift[_FEATURES]
+    return ShapeCues(
+        gap=float(np.sqrt((features * features).sum(axis=1).mean())),
+        strain=strain(face, source, settings),
+        change=(layout(mean + shift) - layout(mean)).astype(np.float32),
+    )
 
 
 class TextureLikeness:

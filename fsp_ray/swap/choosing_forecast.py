@@ -1,7 +1,7 @@
 """What a matcher will read from faces that are not made yet: a linear forecast from sketches.
 
 Making a face, putting it on and reading it takes some fifty milliseconds; a forecast takes less
-than a tenth of one. It explains a fifth of what tells two faces on one head apart: enough to try
+than a tenth of one. It explains a quarter of what tells two faces on one head apart: enough to try
 the best few of many instead of any few.
 """
 
@@ -19,7 +19,8 @@ import numpy as np
 
 from fsp_ray.core.ages import GENDERS, Gender
 from fsp_ray.core.checks import check_array, check_finite
-from fsp_ray.core.face_types import F32, SourceFace
+from fsp_ray.core.face_types import F32, SourceFace, SyntheticFace
+from fsp_ray.swap.layout import DISTANCES
 from fsp_ray.synthesis.sketching import SKETCH_SIZE
 
 AGE_UNIT_YEARS: Final = 30.0
@@ -39,6 +40,12 @@ class Sketcher(Protocol):
         """Return f32[N, 512], see `synthesis.BankGenerator.sketch`."""
         ...
 
+    def outlines(
+        self, seeds: Sequence[int], age_years: float, gender: Gender, source: SourceFace
+    ) -> list[SyntheticFace]:
+        """Return N faces without their texture, see `synthesis.BankGenerator.outlines`."""
+        ...
+
 
 class Foretold(NamedTuple):
     """What N faces will read as on one head.
@@ -46,7 +53,7 @@ class Foretold(NamedTuple):
     Attributes:
         embeddings: f32[N, D], unit vectors.
         female_probability: f32[N].
-        older_years: f32[N], than the person reads.
+        older_years: f32[N], than the person reads, if made as old.
     """
 
     embeddings: F32
@@ -60,7 +67,9 @@ class Forecast:
 
     Attributes:
         from_sketch: f32[512, D + 2], of the embedding, then of the log-odds of female and of the
-            decades that the face reads older than the person.
+            decades that the face, made as old as the person, reads older.
+        from_change: f32[15, D + 2], of how putting it on changes the layout, in spreads.
+        usual_change: f32[15], on average.
         from_head: f32[4 + D, D + 2], of gender and age, see `head_features`, then of the real
             face's embedding.
         bias: f32[D + 2].
@@ -71,6 +80,8 @@ class Forecast:
     """
 
     from_sketch: F32
+    from_change: F32
+    usual_change: F32
     from_head: F32
     bias: F32
     typical: F32
@@ -81,6 +92,8 @@ class Forecast:
         dimensions = outputs - _OTHERS
         check_array("bias", self.bias, np.float32, (outputs,))
         check_array("from_sketch", self.from_sketch, np.float32, (SKETCH_SIZE, outputs))
+        check_array("from_change", self.from_change, np.float32, (len(DISTANCES), outputs))
+        check_array("usual_change", self.usual_change, np.float32, (len(DISTANCES),))
         check_array("from_head", self.from_head, np.float32, (4 + dimensions, outputs))
         check_array("origin", self.origin, np.float32, (dimensions, None))
         check_array("typical", self.typical, np.float32, (2, 3, dimensions))
@@ -92,16 +105,26 @@ class Forecast:
         """Return D, the length of the matcher's embeddings."""
         return len(self.bias) - _OTHERS
 
-    def read(self, sketches: F32, gender: Gender, age_years: float, bare: F32) -> Foretold:
+    def read(
+        self,
+        sketches: F32,
+        gender: Gender,
+        age_years: float,
+        bare: F32,
+        changes: F32 | None = None,
+    ) -> Foretold:
         """Return what faces will read as on one head.
 
         Args:
             sketches: f32[N, 512], see `BankGenerator.sketch`.
             gender, age_years: as the real face reads.
             bare: f32[D], the real face's embedding.
+            changes: f32[N, 15], of the layout (see `choosing_cues.ShapeCues`); None: not known.
         """
         head = np.concatenate([head_features(gender, age_years), bare])
         outputs = sketches @ self.from_sketch + head @ self.from_head + self.bias
+        if changes is not None:
+            outputs += (changes - self.usual_change) @ self.from_change
         vectors = outputs[:, : self.dimensions]
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
         return Foretold(

@@ -18,10 +18,11 @@ from fsp_ray.swap.choosing_forecast import (
     Forecast,
     head_features,
 )
+from fsp_ray.swap.layout import DISTANCES
 
 MIN_SAMPLES: Final = 1000
 _NUM_COMPONENTS: Final = 160
-_RIDGE: Final = 0.5
+_RIDGE: Final = 0.3
 # Unit vectors have small numbers: scaled to about 1, so that one ridge suits all.
 _EMBEDDING_SCALE: Final = 11.0
 _NUM_DISCRIMINANTS: Final = 3
@@ -35,13 +36,16 @@ class WornFaces:
 
     Attributes:
         sketch: f32[N, 512], see `BankGenerator.sketch`.
+        change: f32[N, 15], of the layout, see `choosing_cues.ShapeCues`.
         worn, bare: f32[N, D], what the matcher reads with the face on, and from the real face.
-        female_probability, older_years: f32[N], as read with the face on; older than the person.
+        female_probability, older_years: f32[N], as read with the face on; older than the person,
+            less what comes of making the face older (`choosing_ages.usual_slope`).
         age_years: f32[N]; female: bool[N], as read from the real face.
         origin: i64[N], which of some groups the person was labelled as; -1 for none of them.
     """
 
     sketch: F32
+    change: F32
     worn: F32
     bare: F32
     female_probability: F32
@@ -53,6 +57,7 @@ class WornFaces:
     def __post_init__(self) -> None:
         n, dimensions = self.worn.shape
         check_array("sketch", self.sketch, np.float32, (n, None))
+        check_array("change", self.change, np.float32, (n, len(DISTANCES)))
         check_array("worn", self.worn, np.float32, (n, dimensions))
         check_array("bare", self.bare, np.float32, (n, dimensions))
         check_array("female_probability", self.female_probability, np.float32, (n,))
@@ -77,18 +82,27 @@ def fit_forecast(faces: WornFaces) -> Forecast:
             for female, age in zip(faces.female, faces.age_years, strict=True)
         ]
     )
-    parts = [(faces.sketch - mean) @ basis, heads, _EMBEDDING_SCALE * faces.bare]
+    usual_change = faces.change.mean(axis=0)
+    parts = [
+        (faces.sketch - mean) @ basis,
+        faces.change - usual_change,
+        heads,
+        _EMBEDDING_SCALE * faces.bare,
+    ]
     probability = np.clip(faces.female_probability, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     log_odds = np.log(probability / (1 - probability))
     targets = np.column_stack([faces.worn, log_odds, faces.older_years / DECADE_YEARS]).astype(
         np.float64
     )
     weights, bias = _ridge(np.concatenate(parts, axis=1).astype(np.float64), targets)
-    weights[_NUM_COMPONENTS + heads.shape[1] :] *= _EMBEDDING_SCALE
-    from_sketch = basis @ weights[:_NUM_COMPONENTS]
+    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+    of_sketch, of_change, of_head, of_bare = np.split(weights, ends)
+    from_sketch = basis @ of_sketch
     return Forecast(
         from_sketch=from_sketch.astype(np.float32),
-        from_head=weights[_NUM_COMPONENTS:].astype(np.float32),
+        from_change=of_change.astype(np.float32),
+        usual_change=usual_change,
+        from_head=np.concatenate([of_head, _EMBEDDING_SCALE * of_bare]).astype(np.float32),
         bias=(bias - mean @ from_sketch).astype(np.float32),
         typical=_typical(faces),
         origin=_origin(faces.bare.astype(np.float64), faces.origin),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from fsp_ray.core.ages import MAX_AGE_YEARS, Gender
-from fsp_ray.core.face_types import F32, I64, U8, SourceFace, SyntheticFace
+from fsp_ray.core.face_types import F32, I64, TEXTURE_PX, U8, SourceFace, SyntheticFace
 from fsp_ray.synthesis.ageing import AgeModel, load_age_model
 from fsp_ray.synthesis.bank import FaceBank
 from fsp_ray.synthesis.expressions import neutralise
@@ -156,6 +157,23 @@ class BankGenerator:
         sketches = _for(_MARKS, youth) * marks + _for(_VARIATION, youth) * varied
         return sketches.astype(np.float32)
 
+    def outlines(
+        self, seeds: Sequence[int], age_years: float, gender: Gender, source: SourceFace
+    ) -> list[SyntheticFace]:
+        """Return the faces that `generate` makes of dice by seed, but for their texture: all grey.
+
+        Raises:
+            BankError: the bank is damaged.
+        """
+        near = self._nearest(gender, self._scores_of(source), age_years)
+        outlines: list[SyntheticFace] = []
+        for seed in seeds:
+            rng = np.random.default_rng(seed)
+            chosen, shares = self._mixed(int(rng.permutation(near)[0]), near, rng)
+            shape = self._shape(chosen, shares, gender, age_years)
+            outlines.append(SyntheticFace("", _blank(), shape, age_years, gender, seed))
+        return outlines
+
     def candidates(self, gender: Gender, source: SourceFace, age_years: float) -> I64:
         """Return the indices of the faces that suit best, nearest first."""
         return self._nearest(gender, self._scores_of(source), age_years)
@@ -286,3 +304,10 @@ def _for(adult_and_child: tuple[float, float], youth: float) -> np.float32:
     """Return what lies between a value for adults and one for children."""
     adult, child = adult_and_child
     return np.float32(adult + (child - adult) * youth)
+
+
+@functools.cache
+def _blank() -> U8:
+    blank = encode_ratio(np.zeros((TEXTURE_PX, TEXTURE_PX, 3), np.float32))
+    blank.flags.writeable = False
+    return blank

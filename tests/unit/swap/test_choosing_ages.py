@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from fsp_ray.swap.choosing_ages import (
     AgeTrail,
     aim_years,
     first_asked_years,
+    usual_slope,
+    usually_older_years,
 )
 
 AGES = st.floats(0, 110)
@@ -38,7 +41,7 @@ def test_who_misses_the_aim_by_little_stays_in_the_group(age: float, miss: float
     assert age_group(read) == age_group(age)
 
 
-@given(st.floats(30, 60), st.floats(-12, 12), st.floats(0.6, 2), st.integers(0, 3))
+@given(st.floats(30, 60), st.floats(-7, 7), st.floats(0.6, 2), st.integers(0, 3))
 def test_a_straight_line_is_hit_after_two_readings(
     age: float, bias: float, slope: float, view: int
 ) -> None:
@@ -81,6 +84,19 @@ def test_between_two_readings_lies_what_is_wanted() -> None:
 
 
 def test_at_first_faces_are_made_a_little_older_where_they_read_too_young() -> None:
-    assert first_asked_years(10) == 10
-    assert first_asked_years(45) > 50
-    assert first_asked_years(90) == pytest.approx(92)
+    for age, older in ((10.0, -2.0), (45.0, -5.0), (60.0, -3.0)):
+        (asked,) = first_asked_years(age, np.array([older]))
+        assert age < asked
+        read = age + older + usual_slope(age) * (asked - age)
+        assert read == pytest.approx(aim_years(age), abs=0.2)
+
+
+def test_at_first_no_face_is_made_much_older_or_younger() -> None:
+    younger, older = first_asked_years(50.0, np.array([40.0, -40.0]))
+    assert (younger, older) == (28.0, 72.0)
+    assert first_asked_years(3.0, np.array([40.0]))[0] == 0
+
+
+def test_grown_people_read_too_young_and_most_of_that_is_foreseen() -> None:
+    assert usually_older_years(40) < -5
+    assert all(0.25 < usual_slope(age) < 1 for age in range(100))

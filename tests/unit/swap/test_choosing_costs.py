@@ -49,7 +49,8 @@ def judged(
 
 
 def cost(whom: Judged, embedding: F32, **kinds: float) -> float:
-    costs = Costs([Judge()], ChooserSettings())
+    # All that can cost something does here.
+    costs = Costs([Judge()], ChooserSettings(origin_weight=0.05))
     return costs.of_looks(whom, {0: look(embedding, **kinds)})
 
 
@@ -104,23 +105,39 @@ def test_what_can_not_be_drawn_or_is_hardly_a_face_is_refused() -> None:
 
 
 def test_forecasts_are_ranked_as_looks_would_be() -> None:
-    costs = Costs([Judge()], ChooserSettings())
+    costs = Costs([Judge()], ChooserSettings(origin_weight=0.05))
     origin = ORIGIN.copy()
     origin[3, 0] = 3.0
     whom = judged(taken=np.stack([OTHER] * 3), common=Common(TYPICAL, origin))
     faces = [PERSON, OTHER, TYPICAL, PLAIN, unit(-1, -1, -1, 0.2)]
-    ranked = np.argsort(costs.of_forecasts(whom, foretold(*faces)))
+    ranked = np.argsort(costs.of_forecasts(whom, foretold(*faces), 40.0))
     assert ranked.tolist() == np.argsort([cost(whom, face) for face in faces]).tolist()
 
 
 def test_a_wrong_gender_or_age_foretold_costs() -> None:
     costs = Costs([Judge()], ChooserSettings())
     plain, manly, old = (
-        float(costs.of_forecasts(judged(), foretold(PLAIN, **kinds))[0])
-        for kinds in ({}, {"female": 0.3}, {"older": 15.0})
+        float(costs.of_forecasts(judged(), foretold(PLAIN, **kinds), 40.0)[0])
+        for kinds in ({}, {"female": 0.3}, {"older": 20.0})
     )
     assert manly > plain + 0.5
     assert old > plain + 0.5
+
+
+def test_what_reads_right_but_had_to_be_made_much_older_costs() -> None:
+    costs = Costs([Judge()], ChooserSettings())
+    asked = (40.0, 46.0, 55.0)
+    plain, some, much = (
+        costs.of_age(AgeTrail(40).with_reading(AgeReading(years, 0, 0.0)), years) for years in asked
+    )
+    assert plain == some == 0
+    assert much > 0.05
+    easy, hard = costs.of_forecasts(judged(), _of_ages(-3.0, -9.0), 40.0)
+    assert hard > easy + 0.05
+
+
+def _of_ages(*older: float) -> Foretold:
+    return foretold(*[PLAIN] * len(older))._replace(older_years=np.array(older, np.float32))
 
 
 def test_another_age_group_costs_more_than_the_years() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from fsp_ray.swap.choosing_forecast import Forecast, load_forecast
 from fsp_ray.swap.choosing_forecast_build import MIN_SAMPLES, WornFaces, fit_forecast
+from fsp_ray.swap.layout import DISTANCES
 from fsp_ray.synthesis.sketching import SKETCH_SIZE
 
 D = 6
@@ -26,10 +27,13 @@ def worn_faces(count: int = 2 * MIN_SAMPLES) -> WornFaces:
     bare /= np.linalg.norm(bare, axis=1, keepdims=True)
     female = rng.random(count) < 0.5
     typical = np.where(female[:, None], 1.0, -1.0) * np.eye(D)[0]
+    change = rng.normal(size=(count, len(DISTANCES)))
     worn = 0.5 * hidden @ rng.normal(size=(20, D)) / 20**0.5 + 0.5 * bare + typical
+    worn += 0.5 * change[:, :D]
     worn /= np.linalg.norm(worn, axis=1, keepdims=True)
     return WornFaces(
         sketch=sketch.astype(np.float32),
+        change=change.astype(np.float32),
         worn=worn.astype(np.float32),
         bare=bare.astype(np.float32),
         female_probability=np.where(female, 0.9, 0.1).astype(np.float32),
@@ -50,18 +54,20 @@ def test_faces_that_will_read_unlike_the_person_are_told_from_those_that_will(
     fitted: tuple[WornFaces, Forecast],
 ) -> None:
     faces, forecast = fitted
-    foretold, true = [], []
+    foretold, unshaped, true = [], [], []
     for n in range(200):
         gender = "female" if faces.female[n] else "male"
-        read, female, older = forecast.read(
-            faces.sketch[n : n + 1], gender, float(faces.age_years[n]), faces.bare[n]
-        )
+        face = faces.sketch[n : n + 1], gender, float(faces.age_years[n]), faces.bare[n]
+        read, female, older = forecast.read(*face, faces.change[n : n + 1])
         foretold.append(float(read[0] @ faces.bare[n]))
+        unshaped.append(float(forecast.read(*face).embeddings[0] @ faces.bare[n]))
         true.append(float(faces.worn[n] @ faces.bare[n]))
         assert np.linalg.norm(read[0]) == pytest.approx(1, abs=1e-5)
         assert older[0] * faces.older_years[n] > 0 or abs(faces.older_years[n]) < 2
         assert (female[0] > 0.5) == faces.female[n]
-    assert np.corrcoef(foretold, true)[0, 1] > 0.8
+    with_shape, without = (np.corrcoef(told, true)[0, 1] for told in (foretold, unshaped))
+    assert with_shape > 0.8
+    assert 0.3 < without < with_shape - 0.05
 
 
 def test_what_faces_have_in_common_is_known_by_gender(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from fsp_ray.core.ages import GENDERS
-from fsp_ray.synthesis.bank import FaceBank
 from fsp_ray.synthesis.generator import BankGenerator
 from fsp_ray.synthesis.sketching import SKETCH_SIZE
 from fsp_ray.synthesis.texture import decode_ratio, grey
@@ -22,7 +21,7 @@ def small(face):
 @pytest.mark.parametrize("gender", GENDERS)
 @pytest.mark.parametrize("age", [6.0, 40.0])
 def test_sketches_tell_faces_apart_as_the_faces_do(gender, age):
-    generator, source = BankGenerator(FaceBank.default()), plain_source()
+    generator, source = BankGenerator(small_bank()), plain_source()
     sketches = generator.sketch(SEEDS, age, gender, source)
     faces = [
         generator.generate("p", age, gender, source, np.random.default_rng(seed)) for seed in SEEDS
@@ -37,3 +36,13 @@ def test_faces_that_are_still_to_be_mixed_are_sketched_too():
     sketches = generator.sketch(SEEDS, 30.0, "male", plain_source())
     assert sketches.shape == (len(SEEDS), SKETCH_SIZE)
     assert len(np.unique(sketches.round(5), axis=0)) == len(SEEDS)
+
+
+def test_outlines_have_the_shapes_of_the_faces():
+    generator, source = BankGenerator(small_bank()), plain_source()
+    outlines = generator.outlines(SEEDS[:3], 30.0, "male", source)
+    for seed, outline in zip(SEEDS, outlines, strict=False):
+        face = generator.generate("p", 30.0, "male", source, np.random.default_rng(seed))
+        np.testing.assert_array_equal(outline.shape, face.shape)
+        assert np.ptp(outline.texture) == 0 < np.ptp(face.texture)
+        assert outline.seed == seed
