@@ -38,7 +38,7 @@ _DARK_SKIN, _LIGHT_SKIN = 0.45, 0.68
 # Lids nearer than this, in eye widths, show no eye; from the second on, all of it.
 _SHUT, _OPEN = 0.03, 0.08
 # Lids shut by more are no longer looked between.
-_FALLING: Final = 0.15
+_FALLING: Final = 0.23
 # Eyes smaller than this are a few pixels of the source's, softened; larger ones are drawn.
 _SMALL_PX, _CLEAR_PX = 6.0, 14.0
 # The white of an eye against the skin's light: in the lids' shade less of it, and never a lamp.

@@ -29,7 +29,7 @@ _LEAST_OPENING: Final = 0.12
 # Points this far above the rim, face widths, follow the lid by about half.
 _REACH: Final = 0.018
 # Lids that are shut by so much show the skin that the open eye folds away, from little to all.
-_UNFOLDED: Final = (0.08, 0.4)
+_UNFOLDED: Final = (0.17, 0.45)
 # In eye widths: how far over the fold and under the lower rim the lid's ends take their colours,
 # how soft its edges are, and how wide the line of lashes.
 _OVER: Final = 0.07
