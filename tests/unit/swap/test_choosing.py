@@ -181,6 +181,19 @@ def test_the_same_dice_give_the_same_face() -> None:
     assert first.face.person_id == other.face.person_id == "p"
 
 
+def test_a_chosen_face_can_be_made_at_another_age() -> None:
+    one, source = chooser(World()), replace(make_source(), shape=MEAN.copy())
+    choice = choose(one)
+    older = one.at_age(choice.face, source, 71.0)
+    assert older is not None
+    assert older.age_years == 71.0
+    assert older.texture[0, 0, 0] == number(choice)
+    assert one.at_age(replace(choice.face, seed=None), source, 71.0) is None
+    again = one.at_age(older, source, choice.face.age_years)
+    assert again is not None
+    np.testing.assert_array_equal(again.texture, choice.face.texture)
+
+
 def test_a_taken_face_is_kept_away_from() -> None:
     world = World()
     first = choose(chooser(world))
