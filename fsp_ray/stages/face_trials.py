@@ -21,6 +21,8 @@ MAX_LIKENESS: Final = 0.8
 
 # Nearer than this an age need not be: another one costs another rehearsal.
 _CLOSE_YEARS: Final = 2.0
+# A face that reads like this in some looks and like that in others reads right by chance.
+_UNSTEADY_YEARS: Final = 9.0
 # The same face is made at so many ages at most.
 _MAX_AGES: Final = 3
 # A face that fails is worse than any likeness or age, one that is near worse than most.
@@ -35,7 +37,9 @@ class FaceTrial:
         rounds: judgements before the rehearsal: what the round's plan is kept under.
         attempt: faces rejected before this one.
         asked_years: the age it was made at.
-        older_years: by how much it reads older than the person, in the median of the looks.
+        older_years: by how much it reads older than the person: the mean of the middle half of
+            the looks. Their median may jump by twenty years from one look more or less.
+        spread_years: standard deviation of that over the looks.
         likeness: to the person, by the judges: 1 where they would take both for one. The mean of
             the likest half of the looks, for in a long video there are many of those.
         fails: whether the auditor recognises the person, or could not look, or the face leaks.
@@ -46,6 +50,7 @@ class FaceTrial:
     attempt: int
     asked_years: float
     older_years: float
+    spread_years: float
     likeness: float
     fails: bool
     near: bool
@@ -57,12 +62,14 @@ class FaceTrial:
         """Sum a rehearsal up, for one person."""
         compared = findings.closeness
         read = np.isfinite(looks.older_years)
+        older, likeness = looks.older_years[read], looks.likeness[read]
         return cls(
             rounds=rounds,
             attempt=attempt,
             asked_years=asked_years,
-            older_years=float(np.median(looks.older_years[read])) if read.any() else 0.0,
-            likeness=_of_likest_half(looks.likeness[read]) if read.any() else 0.0,
+            older_years=_of_middle_half(older) if len(older) else 0.0,
+            spread_years=float(older.std()) if len(older) else 0.0,
+            likeness=_of_likest_half(likeness) if len(older) else 0.0,
             fails=compared is None or compared.matches or findings.leaks_widely,
             near=compared is not None and compared.is_near,
         )
@@ -79,7 +86,8 @@ class FaceTrial:
     @property
     def rejected(self) -> bool:
         """Whether another face is worth a try."""
-        return self.fails or self.near or self.likeness > MAX_LIKENESS
+        unsteady = self.spread_years > _UNSTEADY_YEARS
+        return self.fails or self.near or unsteady or self.likeness > MAX_LIKENESS
 
 
 def next_age_years(trials: Sequence[FaceTrial], age_years: float) -> float | None:
@@ -108,9 +116,15 @@ def best(trials: Sequence[FaceTrial], age_years: float) -> FaceTrial:
         odd = _OTHER_GROUP * alone.leaves_group(trial.asked_years)
         odd += _FAILS * trial.fails + _NEAR * trial.near
         beyond = max(0.0, trial.likeness - MAX_LIKENESS)
-        return odd + trial.likeness + 2 * beyond + _YEARS_SQUARED * misses**2
+        off = misses**2 + (trial.spread_years / 2) ** 2
+        return odd + trial.likeness + 2 * beyond + _YEARS_SQUARED * off
 
     return min(reversed(trials), key=cost)
+
+
+def _of_middle_half(years: F32) -> float:
+    quarter = len(years) // 4
+    return float(np.sort(years)[quarter : len(years) - quarter].mean())
 
 
 def _of_likest_half(likeness: F32) -> float:

@@ -23,11 +23,12 @@ def trial(
     attempt: int = 0,
     asked: float = 40.0,
     older: float = 0.0,
+    spread: float = 3.0,
     likeness: float = 0.4,
     fails: bool = False,
     near: bool = False,
 ) -> FaceTrial:
-    return FaceTrial(rounds, attempt, asked, older, likeness, fails, near)
+    return FaceTrial(rounds, attempt, asked, older, spread, likeness, fails, near)
 
 
 def closeness(distance: float) -> Closeness:
@@ -52,14 +53,14 @@ def looks(older: list[float], likeness: list[float]) -> Looks:
 
 
 def test_a_trial_sums_the_looks_up() -> None:
-    seen = looks([-9, -5, 20], [0.5, 0.7, 0.9])
+    seen = looks([-9, -5, -3, 20], [0.5, 0.6, 0.7, 0.9])
     one = FaceTrial.of(
         Findings(10, 0, True, closeness(0.2)), seen, rounds=2, attempt=1, asked_years=44
     )
     assert (one.rounds, one.attempt, one.asked_years) == (2, 1, 44)
-    assert one.older_years == -5
-    assert one.likeness == pytest.approx(0.8)  # of the likest half, a middling look included
-    assert not one.rejected
+    assert one.older_years == pytest.approx(-4)
+    assert one.spread_years == pytest.approx(np.std([-9, -5, -3, 20]))
+    assert one.likeness == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,13 @@ def test_what_the_audit_would_not_pass_or_finds_near_is_rejected(findings: Findi
 def test_what_the_judges_nearly_know_is_rejected() -> None:
     assert trial(likeness=MAX_LIKENESS + 0.01).rejected
     assert not trial(likeness=MAX_LIKENESS).rejected
+
+
+def test_what_reads_right_by_chance_is_rejected() -> None:
+    assert trial(spread=12).rejected
+    assert not trial(spread=5).rejected
+    steady, unsteady = trial(0, spread=3), trial(1, spread=15)
+    assert best([steady, unsteady], PERSON_YEARS) is steady
 
 
 def test_a_face_that_reads_right_keeps_its_age() -> None:
