@@ -155,6 +155,7 @@ def models() -> Any:
     return SimpleNamespace(
         **{role: Remembering(getattr(pack, role)) for role in DETECTORS},
         **{role: getattr(pack, role) for role in whole},
+        judges=pack.judges,
     )
 
 
