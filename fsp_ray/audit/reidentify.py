@@ -57,6 +57,8 @@ class Closeness:
         matched_looks: published faces under the threshold to any source face of the person.
         threshold: distance under which the auditor says same.
         caution: mean distance under which another face is worth a try.
+        mean_matches: whether the mean of the published faces is under the threshold to the mean of
+            the source faces: it says more than any single look.
     """
 
     looks: int
@@ -65,6 +67,7 @@ class Closeness:
     matched_looks: int
     threshold: float
     caution: float
+    mean_matches: bool = False
 
     def __post_init__(self) -> None:
         if self.looks < 1 or not 0 <= self.matched_looks <= self.looks:
@@ -80,7 +83,7 @@ class Closeness:
     @property
     def matches(self) -> bool:
         """True if the auditor would recognise the person."""
-        return self.matched_looks > MAX_MATCHED_SHARE * self.looks
+        return self.mean_matches or self.matched_looks > MAX_MATCHED_SHARE * self.looks
 
 
 def compare(source: F32, published: F32, *, threshold: float, caution: float) -> Closeness:
@@ -106,6 +109,7 @@ def compare(source: F32, published: F32, *, threshold: float, caution: float) ->
         matched_looks=int((nearest < threshold).sum()),
         threshold=threshold,
         caution=caution,
+        mean_matches=1 - float(centroid(source) @ centroid(published)) < threshold,
     )
 
 

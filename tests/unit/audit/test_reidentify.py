@@ -68,3 +68,17 @@ def test_the_nearest_person_of_a_run() -> None:
 
 def test_a_centroid_is_a_unit_vector() -> None:
     assert np.linalg.norm(centroid(_unit([1, 0], [0, 1]))) == pytest.approx(1)
+
+
+def test_a_person_matches_by_the_mean_where_no_look_does() -> None:
+    """Looks that err each in its own direction agree once they are averaged."""
+    rng = np.random.default_rng(0)
+    person = np.zeros(64)
+    person[0] = 1
+    looks = person + rng.normal(0, 0.1, (2, 12, 64))
+    looks /= np.linalg.norm(looks, axis=2, keepdims=True)
+    source, published = looks.astype(np.float32)
+    closeness = compare(source, published, threshold=0.15, caution=0.2)
+    assert closeness.matched_looks == 0
+    assert closeness.mean_matches
+    assert closeness.matches
