@@ -67,7 +67,7 @@ class Closeness:
     matched_looks: int
     threshold: float
     caution: float
-    mean_matches: bool = False
+    mean_matches: bool
 
     def __post_init__(self) -> None:
         if self.looks < 1 or not 0 <= self.matched_looks <= self.looks:

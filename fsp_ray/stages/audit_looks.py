@@ -9,13 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from fsp_ray.audit import CAUTION_RATE
 from fsp_ray.core.face_types import F32, I64, U8, Landmarks, Track
 from fsp_ray.core.protocols import Models
 from fsp_ray.faces import SWAP, head_pose, iou, rois_from_landmarks
 from fsp_ray.faces.geometry import box_from_points, box_size
 from fsp_ray.stages.audit_findings import Bools, Looks
 from fsp_ray.stages.shard_plan import PlannedTrack
+from fsp_ray.swap.choosing_costs import likeness_unit
 
 MAX_LOOKS: Final = 8
 """Of one track in one shard; of a short one fewer, for its frames are alike."""
@@ -138,7 +138,7 @@ class Looker:
         """Return how like the faces before and after are, by the judge that says most."""
         said = [
             (judge.embed(before, bare) * judge.embed(after, published)).sum(axis=1)
-            / (1 - judge.match_distance(CAUTION_RATE))
+            / likeness_unit(judge)
             for judge in self.models.judges
         ]
         return np.max(said, axis=0).astype(np.float32)

@@ -100,16 +100,16 @@ def keep_plan(staging: Staging, rounds: int) -> Path:
 
     A lost worker's change is done again: from the same plan, not from the changed one.
     """
-    name = plan_before(rounds)
-    if not (staging.root / name).is_file():
-        with staging.writing(name) as path:
-            shutil.copyfile(staging.reading(PLAN_NAME), path)
-    return staging.reading(name)
+    plan = staging.plan_of(rounds)
+    if plan == staging.root / PLAN_NAME:
+        with staging.writing(plan_before(rounds)) as path:
+            shutil.copyfile(plan, path)
+    return staging.plan_of(rounds)
 
 
 def _restored(staging: Staging, changes: Changes) -> Pairs:
     return {
-        person_id: load_faces(staging.reading(plan_before(rounds)), {person_id})[0][person_id]
+        person_id: load_faces(staging.plan_of(rounds), {person_id})[0][person_id]
         for person_id, rounds in changes.restored.items()
     }
 

@@ -12,7 +12,7 @@ from fsp_ray.stages.audit_findings import Looks
 from fsp_ray.stages.change_faces import Changes
 from fsp_ray.stages.face_trials import FaceTrial, best, next_age_years
 from fsp_ray.stages.judgements import Judgement
-from fsp_ray.stages.staging import PLAN_NAME, Staging, plan_before
+from fsp_ray.stages.staging import Staging
 
 Trials = Mapping[str, tuple[FaceTrial, ...]]
 
@@ -91,6 +91,5 @@ def cast_faces(
 
 def _asked_years(staging: Staging, rounds: int) -> dict[str, float]:
     """Return at which age the faces were made that a round drew, by person_id."""
-    kept = staging.root / plan_before(rounds)
-    _, header = load_faces(kept if kept.is_file() else staging.reading(PLAN_NAME), set())
+    _, header = load_faces(staging.plan_of(rounds), set())
     return {values["person_id"]: values["age_years"] for values in header["persons"]}

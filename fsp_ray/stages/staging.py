@@ -48,6 +48,15 @@ class Staging:
             )
         return path
 
+    def plan_of(self, rounds: int) -> Path:
+        """Return the path of the plan that was drawn by after so many judgements.
+
+        Raises:
+            VideoError: as `reading`.
+        """
+        changed = (self.root / plan_before(rounds)).is_file()
+        return self.reading(plan_before(rounds) if changed else PLAN_NAME)
+
     def sha256(self, name: str) -> str:
         """Return the hash of what an earlier stage wrote.
 

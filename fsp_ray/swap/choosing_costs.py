@@ -59,11 +59,16 @@ class Judged:
     common: Common | None = None
 
 
+def likeness_unit(judge: FaceEmbedder) -> float:
+    """Return the cosine from which a judge takes two faces for one person: likeness 1."""
+    return 1 - judge.match_distance(_FAR)
+
+
 class Costs:
     """Weighs what the judges see; the auditor must not be among them."""
 
     def __init__(self, judges: Sequence[FaceEmbedder], settings: ChooserSettings) -> None:
-        self._thresholds = [1 - judge.match_distance(_FAR) for judge in judges]
+        self._thresholds = [likeness_unit(judge) for judge in judges]
         self._settings = settings
 
     def of_looks(self, judged: Judged, looks: Mapping[int, Look]) -> float:

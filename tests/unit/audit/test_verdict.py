@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from fsp_ray.audit import Closeness, Findings, PersonAudit, Verdict, judge
 
-FAR_AWAY = Closeness(8, 0.2, 0.1, 0, 0.067, 0.088)
-RECOGNISED = Closeness(8, 0.1, 0.05, 3, 0.067, 0.088)
+FAR_AWAY = Closeness(8, 0.2, 0.1, 0, 0.067, 0.088, mean_matches=False)
+RECOGNISED = Closeness(8, 0.1, 0.05, 3, 0.067, 0.088, mean_matches=False)
 
 
 def test_a_person_nobody_recognises_passes() -> None:
@@ -40,7 +40,9 @@ def test_a_covered_person_stays_covered() -> None:
 
 
 closeness = st.none() | st.builds(
-    lambda looks, matched: Closeness(looks, 0.2, 0.01, min(matched, looks), 0.067, 0.088),
+    lambda looks, matched: Closeness(
+        looks, 0.2, 0.01, min(matched, looks), 0.067, 0.088, mean_matches=False
+    ),
     st.integers(1, 64),
     st.integers(0, 64),
 )
@@ -80,7 +82,7 @@ def test_an_audit_can_not_say_that_a_leak_passed() -> None:
 
 
 def test_a_face_that_comes_near_is_changed_while_it_can_be_and_passes_in_the_end() -> None:
-    near = Closeness(8, 0.08, 0.07, 0, 0.067, 0.088)
+    near = Closeness(8, 0.08, 0.07, 0, 0.067, 0.088, mean_matches=False)
     findings = Findings(10, 0, swapped=True, closeness=near)
     assert judge(findings, attempts=0, max_retries=2) is Verdict.RETRY
     assert judge(findings, attempts=1, max_retries=2) is Verdict.RETRY

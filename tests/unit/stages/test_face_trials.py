@@ -32,7 +32,7 @@ def trial(
 
 
 def closeness(distance: float) -> Closeness:
-    return Closeness(3, distance, distance, 3 * (distance < 0.07), 0.07, 0.09)
+    return Closeness(3, distance, distance, 3 * (distance < 0.07), 0.07, 0.09, mean_matches=False)
 
 
 def looks(older: list[float], likeness: list[float]) -> Looks:

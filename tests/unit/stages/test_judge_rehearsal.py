@@ -39,7 +39,7 @@ def cast(
     index, found = np.zeros(1, np.int64), np.zeros(1, np.bool_)
     seen = [np.array([value], np.float32) for value in (older, likeness)]
     looks = Looks(index, index, vectors, vectors, found, numbers, numbers, *seen)
-    close = Closeness(1, distance, distance, int(distance < 0.07), 0.07, 0.09)
+    close = Closeness(1, distance, distance, int(distance < 0.07), 0.07, 0.09, mean_matches=False)
     return cast_faces(
         {"p": Findings(12, 0, True, close)},
         {"p": looks},

@@ -123,6 +123,39 @@ def test_nothing_is_published_that_was_only_rehearsed(film: Film) -> None:
     assert film.published == []
 
 
+def test_from_the_third_rehearsal_on_nothing_is_searched_and_nothing_forgotten(film: Film) -> None:
+    film.models.matcher.match = 0.5  # everybody is known: faces are changed as long as may be
+    film.models.recall_detector = detector = _stranger()
+    searches = list[int]()
+    draw = film.rehearse_one
+
+    def counted(index: int) -> None:
+        before = detector.calls
+        draw(index)
+        if film.rounds >= 2:
+            searches.append(detector.calls - before)
+
+    film.rehearse_one = counted  # type: ignore[method-assign]
+    film.rehearse()
+    assert searches
+    assert not any(searches)
+    found = load_findings(film.clip.staging.reading(rehearsal_name(_shard(film))))
+    assert found.faces.checked.tolist() == film.clip.pts[:12]
+    assert len(found.faces.pts)
+
+
+def test_the_audit_hears_the_auditor_alone(film: Film) -> None:
+    film.rehearse()
+    film.models.matcher = None  # type: ignore[assignment]
+    film.run()
+    audited = load_findings(film.clip.staging.reading(findings_name(_shard(film)))).looks
+    rehearsed = load_findings(film.clip.staging.reading(rehearsal_name(_shard(film)))).looks
+    assert np.isnan(audited.likeness).all()
+    assert np.isnan(audited.older_years).all()
+    assert np.isfinite(rehearsed.likeness).all()
+    assert np.isfinite(rehearsed.older_years).all()
+
+
 def test_a_lost_worker_rehearses_once_more_to_the_same_end(film: Film) -> None:
     film.models.recall_detector = _stranger()
     film.rehearse()

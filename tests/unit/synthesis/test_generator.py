@@ -149,10 +149,11 @@ def test_creases_come_with_age_and_are_their_own():
     np.testing.assert_array_equal(drawn(2, 70), drawn(2, 70))
 
 
-def test_creases_draw_the_same_chance_at_every_age():
+@pytest.mark.parametrize("draw", [draw_creases, draw_fine_lines])
+def test_lines_draw_the_same_chance_at_every_age(draw):
     young, old = np.random.default_rng(0), np.random.default_rng(0)
-    draw_creases(young, 20)
-    draw_creases(old, 80)
+    draw(young, 20)
+    draw(old, 80)
     assert young.random() == old.random()
 
 
@@ -169,13 +170,6 @@ def test_fine_lines_run_along_the_creases_and_come_with_age():
     whole = drawn(80) * (areas().forehead > 0)
     across, down = (np.abs(np.diff(whole, axis=axis)).mean() for axis in (1, 0))
     assert across < 0.7 * down  # a forehead's lines lie across it
-
-
-def test_fine_lines_draw_the_same_chance_at_every_age():
-    young, old = np.random.default_rng(0), np.random.default_rng(0)
-    draw_fine_lines(young, 20)
-    draw_fine_lines(old, 80)
-    assert young.random() == old.random()
 
 
 def test_old_skin_is_lined_and_not_the_grain_of_its_bank_face_made_stronger():
