@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
@@ -70,6 +70,23 @@ def open_table(storage: Storage, table: str) -> DeltaTable:
                 advice="Restore tables/ from a backup, or run fsp anonymize again: it makes the"
                 " missing table and does every video anew.",
             ) from error
+
+
+def read(storage: Storage, table: str, columns: Sequence[str]) -> Any:
+    """Return some columns of a table as a pyarrow Table; one made before a column has nulls in it.
+
+    Raises:
+        LakeError: missing, damaged or unreadable.
+    """
+    with lake_errors(f"read the table {table}"):
+        rows = open_table(storage, table).to_pyarrow_dataset()
+        have = rows.to_table(columns=[name for name in columns if name in rows.schema.names])
+        known = TABLES[table].schema
+        for place, name in enumerate(columns):
+            if name not in rows.schema.names:
+                nulls = pa.nulls(have.num_rows, known.field(name).type)
+                have = have.add_column(place, name, nulls)
+    return have
 
 
 def append(storage: Storage, table: str, rows: Any) -> None:

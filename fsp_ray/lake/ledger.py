@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fsp_ray.core.errors import FailureReason
-from fsp_ray.lake.delta import open_table
-from fsp_ray.lake.errors import lake_errors
+from fsp_ray.lake.delta import read
 from fsp_ray.lake.storage import Storage
 from fsp_ray.lake.tables import PUBLISHED_STATUSES, VIDEOS
 
@@ -82,6 +81,4 @@ def read_ledger(storage: Storage) -> Ledger:
     Raises:
         LakeError: the table is missing or damaged.
     """
-    with lake_errors("read the table videos"):
-        dataset = open_table(storage, VIDEOS.name).to_pyarrow_dataset()
-        return Ledger(dataset.to_table(columns=list(_COLUMNS)).combine_chunks())
+    return Ledger(read(storage, VIDEOS.name, _COLUMNS).combine_chunks())

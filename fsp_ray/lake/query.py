@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import duckdb
@@ -10,6 +11,7 @@ from deltalake import DeltaTable
 from fsp_ray.core.errors import LakeError
 from fsp_ray.lake.delta import open_table
 from fsp_ray.lake.errors import lake_errors
+from fsp_ray.lake.schema import Kind
 from fsp_ray.lake.storage import Storage
 from fsp_ray.lake.tables import DETAIL_TABLES, TABLES, VIDEOS
 
@@ -22,6 +24,16 @@ _LOCKS: Final = (
     "SET lock_configuration = true",
 )
 _SNAPSHOT_ATTEMPTS: Final = 20
+_MARK: Final = "commit_id"
+_SQL_TYPES: Final[dict[Kind, str]] = {
+    "string": "VARCHAR",
+    "json": "VARCHAR",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMPTZ",
+}
 
 
 def query(storage: Storage, sql: str) -> Any:
@@ -33,8 +45,9 @@ def query(storage: Storage, sql: str) -> Any:
     with duckdb.connect(":memory:") as connection:
         for name, table in _snapshot(storage).items():
             with lake_errors(f"read the table {name}"):
-                connection.register(f"_{name}", table.to_pyarrow_dataset())
-            connection.execute(_view(name))
+                rows = table.to_pyarrow_dataset()
+                connection.register(f"_{name}", rows)
+            connection.execute(_view(name, rows.schema.names))
         for lock in _LOCKS:
             connection.execute(lock)
         try:
@@ -58,16 +71,28 @@ def _snapshot(storage: Storage) -> dict[str, DeltaTable]:
     raise LakeError("The lake is being written to all the time.", advice="Ask again.")
 
 
-def _view(name: str) -> str:
-    """Return the view that a reader sees: whole commits, without their marks."""
-    marked = "commit_id" in TABLES[name].column_names
-    columns = "* EXCLUDE (commit_id)" if marked else "*"
+def _view(name: str, columns: Sequence[str]) -> str:
+    """Return the view that a reader sees: whole commits, without their marks.
+
+    Its columns are those of this version, NULL where the table was made before them, then those
+    that only a newer version knows.
+    """
+    known = TABLES[name].columns
+    names = {column.name for column in known}
+    shown = [
+        f'"{column.name}"'
+        if column.name in columns
+        else f'NULL::{_SQL_TYPES[column.kind]} AS "{column.name}"'
+        for column in known
+        if column.name != _MARK
+    ]
+    shown += ['"' + other.replace('"', '""') + '"' for other in columns if other not in names]
     of_whole_commits = (
-        f"SEMI JOIN _{VIDEOS.name} USING (video_id, commit_id)"
+        f"SEMI JOIN _{VIDEOS.name} USING (video_id, {_MARK})"
         if name in {table.name for table in DETAIL_TABLES}
         else ""
     )
-    return f"CREATE VIEW {name} AS FROM _{name} {of_whole_commits} SELECT {columns}"
+    return f"CREATE VIEW {name} AS FROM _{name} {of_whole_commits} SELECT {', '.join(shown)}"
 
 
 def _check_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -87,7 +112,7 @@ def _sentence(error: duckdb.Error) -> str:
 
 def _tables_advice() -> str:
     tables = "; ".join(
-        f"{name}({', '.join(c for c in table.column_names if c != 'commit_id')})"
+        f"{name}({', '.join(c for c in table.column_names if c != _MARK)})"
         for name, table in TABLES.items()
     )
     return f"The tables are {tables}."

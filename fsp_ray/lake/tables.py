@@ -32,6 +32,13 @@ VIDEOS: Final = Table(
         Column("published_uri", "string", "where the published video lies", nullable=True),
         Column("status", "string", "how it ended", words=VIDEO_STATUSES),
         Column("reason", "string", "why it is not published, '<word>: <sentence>'", nullable=True),
+        Column(
+            "attempts",
+            "int64",
+            "runs in a row in which it failed for a reason that may pass; given up at 3",
+            nullable=True,
+            lowest=1,
+        ),
         Column("fingerprint", "string", "of the source's content; another one is done again"),
         Column("pack", "string", "model pack"),
         Column("settings_hash", "string", "hash of the settings; another one is done again"),
