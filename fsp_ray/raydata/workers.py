@@ -25,10 +25,19 @@ from fsp_ray.stages.change_faces import change_faces
 from fsp_ray.stages.finish_video import finish_video
 from fsp_ray.stages.judge_video import ChangeFaces, judge_video
 from fsp_ray.stages.plan_video import plan_video
+from fsp_ray.stages.receipts import T, once
 from fsp_ray.stages.rehearse_shard import rehearse_shard
 from fsp_ray.stages.render_shard import render_shard
 from fsp_ray.stages.resolve_persons import resolve_persons
-from fsp_ray.stages.results import DrawnVideo, PlannedVideo, RenderedShard
+from fsp_ray.stages.results import (
+    AnalysedShard,
+    DrawnVideo,
+    JudgedVideo,
+    PlannedVideo,
+    RehearsedShard,
+    RenderedShard,
+    ResolvedVideo,
+)
 from fsp_ray.stages.staging import Staging
 from fsp_ray.swap import MeshSwapper, SwapSettings
 from fsp_ray.swap.choosing import FaceChooser as JudgedChooser
@@ -71,6 +80,10 @@ def _guarded(video_id: str, work: Callable[[], object]) -> RayRow:
         return to_row(failure(video_id, error))
 
 
+def _once(staging: Staging, name: str, kind: type[T], work: Callable[[], T]) -> RayRow:
+    return _guarded(staging.video_id, lambda: once(staging, name, kind, work))
+
+
 def plan_row(row: RayRow, context: RunContext) -> RayRow:
     """Probe and cut one video."""
     source: SourceVideo = from_row(row)
@@ -88,14 +101,16 @@ class Analyser:
     def __call__(self, row: RayRow) -> RayRow:
         """Analyse one shard."""
         task: ShardTask = from_row(row)
-        video_id = task.shard.video_id
-        return _guarded(
-            video_id,
+        staging = self._context.video_staging(task.shard.video_id)
+        return _once(
+            staging,
+            f"analyse/{task.shard.shard_id}",
+            AnalysedShard,
             lambda: analyse_shard(
                 task.media,
                 task.info,
                 task.shard,
-                self._context.video_staging(video_id),
+                staging,
                 models=self._models,
                 settings=self._context.settings,
             ),
@@ -105,12 +120,14 @@ class Analyser:
 def resolve_row(row: RayRow, context: RunContext) -> RayRow:
     """Link the persons of one video and choose their faces."""
     planned: PlannedVideo = from_row(row)
-    video_id = planned.info.video_id
-    return _guarded(
-        video_id,
+    staging = context.video_staging(planned.info.video_id)
+    return _once(
+        staging,
+        "resolve",
+        ResolvedVideo,
         lambda: resolve_persons(
             planned,
-            context.video_staging(video_id),
+            staging,
             chooser=_chooser(context.settings.pack, context.settings.privacy)
             if context.settings.replace == "synthetic"
             else None,
@@ -136,14 +153,16 @@ class Rehearser(_Drawer):
     def __call__(self, row: RayRow) -> RayRow:
         """Rehearse one shard."""
         task: ShardTask = from_row(row)
-        video_id = task.shard.video_id
-        return _guarded(
-            video_id,
+        staging = self._context.video_staging(task.shard.video_id)
+        return _once(
+            staging,
+            f"rehearse/{task.shard.shard_id}-{task.rounds}",
+            RehearsedShard,
             lambda: rehearse_shard(
                 task.media,
                 task.info,
                 task.shard,
-                self._context.video_staging(video_id),
+                staging,
                 models=self._models,
                 settings=self._context.settings,
                 swapper=self._swapper,
@@ -158,11 +177,17 @@ class Renderer(_Drawer):
     def __call__(self, row: RayRow) -> RayRow:
         """Render and audit one shard."""
         task: ShardTask = from_row(row)
-        return _guarded(task.shard.video_id, lambda: self._render(task))
+        staging = self._context.video_staging(task.shard.video_id)
+        return _once(
+            staging,
+            f"render/{task.shard.shard_id}-{task.rounds}",
+            RenderedShard,
+            lambda: self._render(task, staging),
+        )
 
-    def _render(self, task: ShardTask) -> RenderedShard:
+    def _render(self, task: ShardTask, staging: Staging) -> RenderedShard:
         media, info, shard, rounds = task.media, task.info, task.shard, task.rounds
-        staging, settings = self._context.video_staging(shard.video_id), self._context.settings
+        settings = self._context.settings
         rendered = render_shard(
             media, info, shard, staging, settings=settings, swapper=self._swapper, rounds=rounds
         )
@@ -175,10 +200,11 @@ class Renderer(_Drawer):
 def judge_row(row: RayRow, context: RunContext) -> RayRow:
     """Judge one video by the rehearsal, or the audit, of its shards."""
     drawn: DrawnVideo = from_row(row)
-    video_id = drawn.planned.info.video_id
-    staging = context.video_staging(video_id)
-    return _guarded(
-        video_id,
+    staging = context.video_staging(drawn.video_id)
+    return _once(
+        staging,
+        f"judge/{drawn.rounds}",
+        JudgedVideo,
         lambda: judge_video(
             drawn,
             staging,

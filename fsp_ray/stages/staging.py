@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator
+import shutil
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -21,11 +22,22 @@ class Staging:
 
     root: Path
 
+    @property
+    def video_id(self) -> str:
+        """Of the video."""
+        return self.root.name
+
     @contextmanager
     def writing(self, name: str) -> Generator[Path]:
-        """Give a path to write to; it becomes `name` when the block ends well, else it goes."""
+        """Give a path to write to; it becomes `name` when the block ends well, else it goes.
+
+        Raises:
+            FileNotFoundError: the run is over, and its folder gone. A worker that outlived its run
+                must not bring it back.
+        """
         target = self.root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, exist_ok=True)
+        target.parent.mkdir(exist_ok=True)
         partial = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
         try:
             yield partial
@@ -66,6 +78,20 @@ class Staging:
         with self.reading(name).open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
 
+    def clear(self, *, but: Collection[str] = ()) -> None:
+        """Remove what is staged of the video, but for some names of the first level."""
+        if not self.root.is_dir():
+            return
+        for path in self.root.iterdir():
+            if path.name in but:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        if not but:
+            self.root.rmdir()
+
     def of_run(self, name: str) -> list[Path]:
         """Return the paths of what all videos of the run have staged by now under a name."""
         return sorted(self.root.parent.glob(f"*/{name}"))
@@ -103,3 +129,6 @@ def plan_before(rounds: int) -> str:
 
 PLAN_NAME = "plan.npz"
 """Name of who gets which face, in the whole video."""
+
+RECEIPTS = "receipts"
+"""Folder of what the stages returned."""

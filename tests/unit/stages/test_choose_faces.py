@@ -53,6 +53,7 @@ def look(shade: int, weight: float) -> HeadView:
 
 @pytest.fixture
 def staging(tmp_path: Path) -> Staging:
+    (tmp_path / "run").mkdir()
     return fill(Staging(tmp_path / "run" / "video"))
 
 
