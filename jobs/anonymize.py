@@ -1,11 +1,11 @@
-"""`fsp anonymize` as a Ray job.
+"""`fsp anonymize` as a Ray job; on the cluster that runs it, where no --address is given.
 
-ray job submit --working-dir . -- python jobs/anonymize.py s3://archive s3://lake --address auto
+ray job submit --working-dir . -- python jobs/anonymize.py s3://archive s3://lake
 """
 
 import sys
 
-from fsp_ray.cli.main import run
+from fsp_ray.cli.job import run_job
 
 if __name__ == "__main__":
-    sys.exit(run(["anonymize", *sys.argv[1:]]))
+    sys.exit(run_job("anonymize", sys.argv[1:]))

@@ -5,7 +5,7 @@ ray job submit --working-dir . -- python jobs/evaluate.py --faces /data/faces -o
 
 import sys
 
-from fsp_ray.cli.main import run
+from fsp_ray.cli.job import run_job
 
 if __name__ == "__main__":
-    sys.exit(run(["evaluate", *sys.argv[1:]]))
+    sys.exit(run_job("evaluate", sys.argv[1:]))
