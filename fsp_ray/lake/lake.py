@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,6 +17,7 @@ from fsp_ray.lake.commit import commit_run, commit_videos
 from fsp_ray.lake.delta import create_tables
 from fsp_ray.lake.demographics import Dimension, demographics
 from fsp_ray.lake.fingerprints import Remembered, is_worth_remembering, load_memory, save_memory
+from fsp_ray.lake.lease import Lease, leased
 from fsp_ray.lake.ledger import Ledger, read_ledger
 from fsp_ray.lake.maintenance import KEPT_HOURS, Maintenance, maintain
 from fsp_ray.lake.media import LocalMedia
@@ -155,13 +156,30 @@ class Lake:
         """Return where the published version of a source video lies, or would."""
         return self.storage.uri(layout.published_path(source_path))
 
-    def staging(self, run_id: str) -> AbstractContextManager[Path]:
+    def staging(
+        self, run_id: str, wanted: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Path]:
         """Give the folder of a run's intermediate files; it goes when the block ends.
+
+        Args:
+            run_id: the run.
+            wanted: what to take over of dead runs; see `staging.staging`.
 
         Raises:
             LakeError: the folder can't be made, or the run is at work already.
         """
-        return staging(self.storage, run_id)
+        return staging(self.storage, run_id, wanted)
+
+    def leased(
+        self, run_id: str, *, wait_s: float, waiting: Callable[[str], None] = lambda _: None
+    ) -> AbstractContextManager[Lease]:
+        """Hold the lake for a run, so that no other one works on it; see `lease.leased`.
+
+        Raises:
+            BusyError: another run holds it.
+            LakeError: the lake can't be written.
+        """
+        return leased(self.storage, run_id, wait_s=wait_s, waiting=waiting)
 
     def collect_staging(self) -> tuple[str, ...]:
         """Remove the staging of runs that died; return their ids."""

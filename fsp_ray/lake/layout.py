@@ -5,6 +5,7 @@ _fsp_lake.json                              marks the folder as a lake, with the
 videos/<path of the source>.mp4             published videos
 videos/<path of the source>.mp4.json        beside each, its certificate
 tables/{videos,persons,tracks,audit,runs}/  Delta tables
+_lease/<number>.json                        which run is at work on it
 _staging/<run_id>/                          of one run; gone after it
 _staging/publishing/                        videos on their way to their place
 _cache/fingerprints.parquet                 what local files' hashes were; may be deleted any time
@@ -22,6 +23,7 @@ LAYOUT_VERSION: Final = 1
 MARKER: Final = "_fsp_lake.json"
 VIDEOS: Final = "videos"
 TABLES: Final = "tables"
+LEASES: Final = "_lease"
 STAGING: Final = "_staging"
 PUBLISHING: Final = f"{STAGING}/publishing"
 FINGERPRINTS: Final = "_cache/fingerprints.parquet"

@@ -1,18 +1,21 @@
 """The folder of a run's intermediate files. Biometric data lie there: it goes with the run.
 
-A run holds a lock beside its folder for as long as it lives; the operating system lets go of it
-however the run dies. So a folder whose lock can be taken belongs to nobody, and whoever comes
-next removes it. A clock, or a process id on another machine, would only be a guess.
+A video that a dead run was at work on is taken over by the next one that does it; all else that
+dead runs have left is removed. A run holds a lock beside its folder for as long as it lives; the
+operating system lets go of it however the run dies. So a folder whose lock can be taken belongs to
+nobody. A clock, or a process id on another machine, would only be a guess.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
+import socket
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -26,15 +29,24 @@ STAGING_VARIABLE: Final = "FSP_STAGING"
 """Folder for the staging of lakes in a bucket; all nodes must see it. Default: the temp folder."""
 
 _LOCK_SUFFIX: Final = ".lock"
+_ORIGIN: Final = "origin.json"  # in a video's folder: what it is of
 # No upload lasts so long; a file that waits longer was left by a process that died.
 _PUBLISHING_AGE_S: Final = 24 * 3600
 
 
 @contextmanager
-def staging(storage: Storage, run_id: str) -> Generator[Path]:
+def staging(
+    storage: Storage, run_id: str, wanted: Mapping[str, str] | None = None
+) -> Generator[Path]:
     """Make the staging folder of a run, and remove it when the block ends, well or not.
 
-    Folders of runs that died are removed first. Only this user can look into it.
+    What runs that died have left is removed first, but for the folders of videos that this run is
+    going to do: it goes on where they were. Only this user can look into it.
+
+    Args:
+        storage: of the lake.
+        run_id: the run.
+        wanted: by the name of a video's folder what it must be of, as told to `stage_video`.
 
     Raises:
         LakeError: it can't be made, or the run is at work already.
@@ -42,20 +54,56 @@ def staging(storage: Storage, run_id: str) -> Generator[Path]:
     folder = _root(storage) / staging_path(run_id).removeprefix(f"{STAGING}/")
     with lake_errors(f"make the staging folder {folder}"):
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        collect_staging(storage)
         lock = _locked(_lock_path(folder))
         if lock is None:
             raise LakeError(f"The run {run_id} is at work already.", advice="Start another run.")
     try:
         with lake_errors(f"make the staging folder {folder}"):
             folder.mkdir(mode=0o700, exist_ok=True)
+            _collect(storage, lambda dead: _take_over(dead, folder, wanted or {}))
         yield folder
     finally:
         _remove(folder, lock)
 
 
+def stage_video(folder: Path, name: str, of: str) -> None:
+    """Make the folder of one video in a run's staging, unless it was taken over.
+
+    Args:
+        folder: of the run.
+        name: of the video's folder.
+        of: the content and settings that all in it hangs on.
+    """
+    video = folder / name
+    if not (video / _ORIGIN).is_file():
+        video.mkdir(mode=0o700, exist_ok=True)
+        _mark(video, of)
+
+
+def is_dead(storage: Storage, run_id: str) -> bool:
+    """Return True if a run is surely dead: it was of this machine, and nobody holds its staging.
+
+    Of another machine's it can't be told: not every network file system hands locks on.
+    """
+    folder = _root(storage) / staging_path(run_id).removeprefix(f"{STAGING}/")
+    path = _lock_path(folder)
+    with lake_errors(f"look at the staging folder {folder}"):
+        if not path.is_file() or path.read_text(encoding="utf-8") != socket.gethostname():
+            return False
+        lock = _locked(path)
+        if lock is None:
+            return False
+        os.close(lock)
+    return True
+
+
 def collect_staging(storage: Storage) -> tuple[str, ...]:
     """Remove the staging of runs that died, and videos that died on their way; return the runs."""
+    return _collect(storage, lambda _: None)
+
+
+def _collect(storage: Storage, before: Callable[[Path], None]) -> tuple[str, ...]:
+    """Remove the staging of dead runs, each after something was done with it; return the runs."""
     root = _root(storage)
     if not root.is_dir():
         return ()
@@ -66,10 +114,49 @@ def collect_staging(storage: Storage) -> tuple[str, ...]:
                 continue
             lock = _locked(_lock_path(folder))
             if lock is not None:
+                before(folder)
                 _remove(folder, lock)
                 removed.append(folder.name)
         _collect_publishing(storage)
     return tuple(removed)
+
+
+def _take_over(dead: Path, folder: Path, wanted: Mapping[str, str]) -> None:
+    """Move what a dead run has left of the wanted videos."""
+    for video in sorted(dead.iterdir()):
+        of = wanted.get(video.name)
+        if of is None or not video.is_dir() or (folder / video.name).exists():
+            continue
+        for partial in video.rglob(".*"):  # what was being written
+            partial.unlink()
+        if _got_further(video, of):
+            # Moved away from where a worker that outlived the dead run would write.
+            video.rename(folder / video.name)
+            _mark(folder / video.name, of)
+
+
+def _got_further(video: Path, of: str) -> bool:
+    """Return True if the folder is of the same, and the dead run had added to it.
+
+    Else a video that kills whoever works on it would be handed on for ever, with all that is
+    biometric in it.
+    """
+    try:
+        origin = json.loads((video / _ORIGIN).read_text(encoding="utf-8"))
+        return origin["of"] == of and origin["files"] < _num_files(video)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # died while it was made
+
+
+def _mark(video: Path, of: str) -> None:
+    text = json.dumps({"of": of, "files": _num_files(video)})
+    arriving = video / f".{_ORIGIN}"
+    arriving.write_text(text, encoding="utf-8")
+    arriving.replace(video / _ORIGIN)
+
+
+def _num_files(video: Path) -> int:
+    return sum(1 for path in video.rglob("*") if path.is_file() and path.name != _ORIGIN)
 
 
 def storage_publishing(storage: Storage) -> Path | None:
@@ -111,6 +198,8 @@ def _locked(path: Path) -> int | None:
         # A collector may have removed the file between our two calls: then this lock is one
         # on a file that nobody will find again.
         if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+            os.truncate(descriptor, 0)
+            os.write(descriptor, socket.gethostname().encode())
             return descriptor
         os.close(descriptor)
 
