@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import onnxruntime as ort
 
+from fsp_ray.core.beats import beat
 from fsp_ray.core.face_types import F32
 
 CPU: Final = ("CPUExecutionProvider",)
@@ -30,4 +31,5 @@ class Session:
     def run(self, batch: F32) -> dict[str, F32]:
         """Return all outputs by name for one NCHW batch."""
         values: list[F32] = self._session.run(None, {self._input: batch})
+        beat()
         return dict(zip(self.outputs, values, strict=True))

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import logging
 import os
+import re
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 from ray.data import DataContext
 
-from fsp_ray.core.errors import FspError
+from fsp_ray.raydata.resources import ClusterError, Wishes, nodes_of, share_out
 
-# Rows are paths and counts; frames never go through the store (docs/design/).
-OBJECT_STORE_BYTES = 160 << 20
-STALL_S = 300.0
+# Of a local Ray. Rows are paths and counts; batches of frames only with `--layout frames`.
+OBJECT_STORE_BYTES = {"auto": 160 << 20, "shards": 160 << 20, "frames": 640 << 20}
 REACH_S = 10.0
+ANSWER_S = 30.0
+# A cluster whose nodes are of no named type has only those that were started by hand.
+_UNNAMED_NODE = re.compile(r"node_[0-9a-f]{16,}")
 
 # An actor's tasks run in changing threads, each of which glibc gives a heap of its own; batches of
 # frames that come and go there leave holes, and actors grew from .3 to .9 GB within minutes.
@@ -30,34 +37,49 @@ WORKER_ENVIRONMENT = {
 }
 
 
-class ClusterError(FspError):
-    """Ray could not be started or joined."""
+_WISHES = Wishes()
 
 
 @contextmanager
-def cluster(address: str | None) -> Generator[int]:
+def cluster(address: str | None, wishes: Wishes = _WISHES) -> Generator[int]:
     """Join the cluster at `address`, or start a local one for the time of the block.
 
     A Ray that this process is already connected to is used as it is, and left running.
 
     Yields:
-        The number of CPUs that the cluster has.
+        How many workers it has room for.
 
     Raises:
-        ClusterError: the cluster can't be reached or started.
+        ClusterError: the cluster can't be reached or started, or will never have room for the run.
     """
     ours = not ray.is_initialized()
     if ours:
-        _start(address)
+        _start(address, OBJECT_STORE_BYTES[wishes.layout])
     try:
         _configure(DataContext.get_current())
-        yield max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield share_out(nodes_of(ray.nodes()), wishes, grows=bool(address) and _grows()).workers
     finally:
         if ours:
             ray.shutdown()
 
 
-def _start(address: str | None) -> None:
+def _grows() -> bool:
+    """Tell whether an autoscaler may add nodes to the cluster."""
+    # What `ray status` reads; Ray has no public name for it.
+    kept: Any = importlib.import_module("ray.experimental.internal_kv")
+    status = json.loads(kept._internal_kv_get("__autoscaling_status") or b"{}")
+    types = (status.get("autoscaler_report") or {}).get("active_nodes") or {}
+    if any(not _UNNAMED_NODE.fullmatch(name) for name in types):
+        return True
+    raylet: Any = importlib.import_module("ray._raylet")
+    generated: Any = importlib.import_module("ray.core.generated.autoscaler_pb2")
+    client = raylet.GcsClient(address=ray.get_runtime_context().gcs_address)
+    reply = generated.GetClusterStatusReply()
+    reply.ParseFromString(client.get_cluster_status(timeout_s=ANSWER_S))
+    return bool(reply.HasField("autoscaling_state"))  # the second version alone says so
+
+
+def _start(address: str | None, store_bytes: int) -> None:
     # Set before any worker starts: no usage report leaves the machine, and Ray's own log of
     # every worker does not go to the console, which is the progress line's.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -70,6 +92,7 @@ def _start(address: str | None) -> None:
         try:
             if address:
                 _check_reachable(address)
+                _check_ray(address)
                 ray.init(
                     address=address,
                     runtime_env={"env_vars": WORKER_ENVIRONMENT},
@@ -80,7 +103,7 @@ def _start(address: str | None) -> None:
                 ray.init(
                     address="local",
                     include_dashboard=False,
-                    object_store_memory=OBJECT_STORE_BYTES,
+                    object_store_memory=store_bytes,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                 )
@@ -97,6 +120,26 @@ def _check_reachable(address: str) -> None:
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if host and port.isdigit():  # else a word of Ray's, like "auto"
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()
+
+
+def _check_ray(address: str) -> None:
+    """Raise if who listens there is not a Ray that answers us: `ray.init` would end this process.
+
+    Raises:
+        ConnectionError, TimeoutError: with what was said.
+    """
+    if "://" in address:  # Ray's client gives up by itself
+        return
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    try:
+        done = subprocess.run(  # noqa: S603 - Ray's own command line
+            command, capture_output=True, text=True, timeout=ANSWER_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"no Ray answered within {ANSWER_S:.0f} s") from None
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise ConnectionError(" ".join(["no Ray answered there", *last]))
 
 
 @contextmanager
@@ -126,5 +169,4 @@ def _configure(context: DataContext) -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.max_errored_blocks = -1  # a lost block is a failed video, not a failed run
-    context.execution_no_progress_timeout_s = STALL_S
     logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -13,12 +13,23 @@ from typing import Any, Protocol, cast
 
 import ray.data
 from ray.data import ActorPoolStrategy, Dataset
+from ray.data.exceptions import ExecutionTimeoutError
 from ray.util.annotations import RayDeprecationWarning
 
+from fsp_ray.lake import SourceVideo
+from fsp_ray.raydata import metrics
+from fsp_ray.raydata.resources import LIGHT_STEP_CPUS, ClusterError
 from fsp_ray.raydata.rows import RayRow, from_row, to_row
-from fsp_ray.raydata.workers import RunContext
+from fsp_ray.raydata.workers import RunContext, ShardTask
+from fsp_ray.stages.results import DrawnVideo, PlannedVideo
 
 MAX_RETRIES = 2  # a video that kills its worker is given up after this many more tries
+
+# Ray sees whole tasks, not the steps in them, which the watchdog does: this is for what no worker
+# can say of itself: that it is frozen, that its node is cut off, that there is no place for it.
+_PLACE_S = 900.0  # a node comes up, starts its workers, and they load their models
+_SLOWEST_FRAME_S = 2.0
+_SLOWEST_BYTES_PER_S = 1 << 20
 
 
 class RowWorker(Protocol):
@@ -43,10 +54,10 @@ def run_tasks(
         items,
         work,
         fn_kwargs={"context": context},
-        num_cpus=1,
+        num_cpus=LIGHT_STEP_CPUS,
         max_retries=MAX_RETRIES,
     )
-    yield from _results(done)
+    yield from _results(done, patience_s(items, context.stall_s))
 
 
 def run_actors(
@@ -68,11 +79,12 @@ def run_actors(
         compute=ActorPoolStrategy(
             min_size=1, max_size=size, initial_size=size, max_tasks_in_flight_per_actor=1
         ),
-        num_cpus=1,
+        num_cpus=context.share.cpus_per_worker,
+        num_gpus=context.share.gpus_per_worker,
         max_restarts=-1,
         max_task_retries=MAX_RETRIES,
     )
-    yield from _results(done)
+    yield from _results(done, patience_s(items, context.stall_s))
 
 
 def _map(items: Sequence[object], work: object, **options: object) -> Dataset:
@@ -83,6 +95,38 @@ def _map(items: Sequence[object], work: object, **options: object) -> Dataset:
         return rows.map(cast("Any", work), **cast("dict[str, Any]", options))
 
 
-def _results(dataset: Dataset) -> Iterator[Any]:
-    for row in dataset.iter_rows():
-        yield from_row(row)
+def patience_s(items: Sequence[object], stall_s: float) -> float:
+    """Return how long Ray may see nothing come out of a step, before it stands still for sure.
+
+    A long shard, for there are videos with a single keyframe, may take hours over its frames.
+    """
+    return _PLACE_S + (1 + MAX_RETRIES) * stall_s + max(map(_slowest_s, items))
+
+
+def _slowest_s(item: object) -> float:
+    match item:
+        case SourceVideo():
+            return item.size_bytes / _SLOWEST_BYTES_PER_S
+        case ShardTask():
+            return item.shard.num_frames * _SLOWEST_FRAME_S
+        case PlannedVideo():
+            return item.info.num_frames * _SLOWEST_FRAME_S
+        case DrawnVideo():
+            return item.planned.info.num_frames * _SLOWEST_FRAME_S
+        case _:
+            return 0.0
+
+
+def _results(dataset: Dataset, patience_s: float) -> Iterator[Any]:
+    dataset.context.execution_no_progress_timeout_s = patience_s
+    try:
+        for row in dataset.iter_rows():
+            result = from_row(row)
+            metrics.count(result)
+            yield result
+    except ExecutionTimeoutError as error:
+        raise ClusterError(
+            f"The cluster came to a stand: nothing was done for {patience_s / 60:.0f} minutes.",
+            advice="Check that its nodes are alive and have room (`ray status`), then run again: "
+            "what is done stays done.",
+        ) from error

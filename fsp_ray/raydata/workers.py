@@ -6,7 +6,7 @@ Every error becomes a row: a raise in a Ray Data function would end the whole ru
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,10 @@ from fsp_ray.core.protocols import FaceChooser, MediaSource, Models
 from fsp_ray.core.video_types import Shard, VideoInfo
 from fsp_ray.lake import Lake, SourceVideo
 from fsp_ray.models import load_models, show_pack
+from fsp_ray.raydata.frames import StoreFrames
+from fsp_ray.raydata.resources import Share
 from fsp_ray.raydata.rows import RayRow, failure, from_row, to_row
+from fsp_ray.raydata.watchdog import STALL_S, Tombstone, patiently, watched
 from fsp_ray.stages.analyse_shard import analyse_shard
 from fsp_ray.stages.audit_shard import audit_shard
 from fsp_ray.stages.change_faces import change_faces
@@ -38,6 +41,7 @@ from fsp_ray.stages.results import (
     RenderedShard,
     ResolvedVideo,
 )
+from fsp_ray.stages.shard_frames import ShardFrames, decode_here
 from fsp_ray.stages.staging import Staging
 from fsp_ray.swap import MeshSwapper, SwapSettings
 from fsp_ray.swap.choosing import FaceChooser as JudgedChooser
@@ -46,17 +50,30 @@ from fsp_ray.synthesis import BankGenerator, FaceBank
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What every worker of a run knows. `secret` is in memory alone, and goes with the run."""
+    """What every worker of a run knows. `secret` is in memory alone, and goes with the run.
+
+    `share` is what a worker takes, and who decodes for it; `stall_s` how long it may take no step.
+    """
 
     run_id: str
     lake: str
     staging: str
     settings: RunSettings
     secret: bytes
+    share: Share = field(default_factory=Share)
+    stall_s: float = STALL_S
 
     def video_staging(self, video_id: str) -> Staging:
         """Return the staging folder of one video."""
         return Staging(Path(self.staging) / video_id)
+
+    def frames(self, stage: str, shard: Shard) -> ShardFrames:
+        """Return who decodes a shard for a stage."""
+        if self.share.layout == "shards":
+            return decode_here
+        staging = self.video_staging(shard.video_id)
+        work = f"decode/{stage}-{shard.shard_id}"
+        return StoreFrames(Tombstone.of(staging, work, self.run_id), self.stall_s)
 
     def __repr__(self) -> str:
         """Leave the secret out of whatever prints this."""
@@ -73,21 +90,26 @@ class ShardTask:
     rounds: int = 0
 
 
-def _guarded(video_id: str, work: Callable[[], object]) -> RayRow:
+def _guarded(context: RunContext, video_id: str, name: str, work: Callable[[], object]) -> RayRow:
+    """Do a piece of work, under watch; `name` is its own for each."""
+    tombstone = Tombstone.of(context.video_staging(video_id), name, context.run_id)
     try:
-        return to_row(work())
+        with watched(tombstone, context.stall_s):
+            return to_row(work())
     except Exception as error:  # noqa: BLE001 - becomes the video's row, with type and place
         return to_row(failure(video_id, error))
 
 
-def _once(staging: Staging, name: str, kind: type[T], work: Callable[[], T]) -> RayRow:
-    return _guarded(staging.video_id, lambda: once(staging, name, kind, work))
+def _once(
+    context: RunContext, staging: Staging, name: str, kind: type[T], work: Callable[[], T]
+) -> RayRow:
+    return _guarded(context, staging.video_id, name, lambda: once(staging, name, kind, work))
 
 
 def plan_row(row: RayRow, context: RunContext) -> RayRow:
     """Probe and cut one video."""
     source: SourceVideo = from_row(row)
-    return _guarded(source.video_id, lambda: plan_video(source, context.settings))
+    return _guarded(context, source.video_id, "plan", lambda: plan_video(source, context.settings))
 
 
 class Analyser:
@@ -103,6 +125,7 @@ class Analyser:
         task: ShardTask = from_row(row)
         staging = self._context.video_staging(task.shard.video_id)
         return _once(
+            self._context,
             staging,
             f"analyse/{task.shard.shard_id}",
             AnalysedShard,
@@ -113,6 +136,7 @@ class Analyser:
                 staging,
                 models=self._models,
                 settings=self._context.settings,
+                frames=self._context.frames("analyse", task.shard),
             ),
         )
 
@@ -122,6 +146,7 @@ def resolve_row(row: RayRow, context: RunContext) -> RayRow:
     planned: PlannedVideo = from_row(row)
     staging = context.video_staging(planned.info.video_id)
     return _once(
+        context,
         staging,
         "resolve",
         ResolvedVideo,
@@ -155,6 +180,7 @@ class Rehearser(_Drawer):
         task: ShardTask = from_row(row)
         staging = self._context.video_staging(task.shard.video_id)
         return _once(
+            self._context,
             staging,
             f"rehearse/{task.shard.shard_id}-{task.rounds}",
             RehearsedShard,
@@ -167,6 +193,7 @@ class Rehearser(_Drawer):
                 settings=self._context.settings,
                 swapper=self._swapper,
                 rounds=task.rounds,
+                frames=self._context.frames("rehearse", task.shard),
             ),
         )
 
@@ -179,6 +206,7 @@ class Renderer(_Drawer):
         task: ShardTask = from_row(row)
         staging = self._context.video_staging(task.shard.video_id)
         return _once(
+            self._context,
             staging,
             f"render/{task.shard.shard_id}-{task.rounds}",
             RenderedShard,
@@ -188,11 +216,26 @@ class Renderer(_Drawer):
     def _render(self, task: ShardTask, staging: Staging) -> RenderedShard:
         media, info, shard, rounds = task.media, task.info, task.shard, task.rounds
         settings = self._context.settings
+        frames = self._context.frames("render", shard)
         rendered = render_shard(
-            media, info, shard, staging, settings=settings, swapper=self._swapper, rounds=rounds
+            media,
+            info,
+            shard,
+            staging,
+            settings=settings,
+            swapper=self._swapper,
+            rounds=rounds,
+            frames=frames,
         )
         audited = audit_shard(
-            media, info, shard, staging, models=self._models, settings=settings, rounds=rounds
+            media,
+            info,
+            shard,
+            staging,
+            models=self._models,
+            settings=settings,
+            rounds=rounds,
+            frames=frames,
         )
         return replace(rendered, seconds={**rendered.seconds, **audited.seconds})
 
@@ -202,6 +245,7 @@ def judge_row(row: RayRow, context: RunContext) -> RayRow:
     drawn: DrawnVideo = from_row(row)
     staging = context.video_staging(drawn.video_id)
     return _once(
+        context,
         staging,
         f"judge/{drawn.rounds}",
         JudgedVideo,
@@ -219,15 +263,22 @@ def finish_row(row: RayRow, context: RunContext) -> RayRow:
     """Join, verify and publish one video, or quarantine it."""
     drawn: DrawnVideo = from_row(row)
     video_id = drawn.planned.info.video_id
+
+    def publish(file: Path, path: str, paper: bytes) -> str:
+        with patiently():  # a bucket's client has time limits of its own, and a disk may be slow
+            return Lake.open(context.lake).publish(file, path, paper)
+
     return _guarded(
+        context,
         video_id,
+        "finish",
         lambda: finish_video(
             drawn,
             context.video_staging(video_id),
             settings=context.settings,
             run_id=context.run_id,
             auditor=_auditor(context.settings.pack),
-            publish=Lake.open(context.lake).publish,
+            publish=publish,
         ),
     )
 

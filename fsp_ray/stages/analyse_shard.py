@@ -12,9 +12,9 @@ from fsp_ray.stages.archive import save_summaries, save_tracks, save_views
 from fsp_ray.stages.bridges import save_border
 from fsp_ray.stages.measure_views import ViewMeasurer
 from fsp_ray.stages.results import AnalysedShard
+from fsp_ray.stages.shard_frames import ShardFrames, decode_here
 from fsp_ray.stages.staging import Staging, summaries_name, tracks_name, views_name
 from fsp_ray.stages.timing import Stopwatch
-from fsp_ray.video import decode, prefetch
 
 
 def analyse_shard(
@@ -25,8 +25,12 @@ def analyse_shard(
     *,
     models: Models,
     settings: RunSettings,
+    frames: ShardFrames = decode_here,
 ) -> AnalysedShard:
     """Analyse one shard; its tracks and their summaries are staged.
+
+    Args:
+        frames: who decodes.
 
     Raises:
         VideoError: the shard can't be decoded.
@@ -43,7 +47,7 @@ def analyse_shard(
     measurer = ViewMeasurer(models)
     num_frames = 0
     ends: list[F32] = []
-    for batch in watch.waiting("decode", prefetch(decode(media, info, shard))):
+    for batch in watch.waiting("decode", frames(media, info, shard)):
         with watch.part("track"):
             observations = tracker.push(batch)
         with watch.part("measure"):

@@ -20,10 +20,11 @@ from fsp_ray.stages.audit_findings import (
 from fsp_ray.stages.audit_looks import Looker
 from fsp_ray.stages.inspector import Inspector, searched_frames
 from fsp_ray.stages.results import AuditedShard
+from fsp_ray.stages.shard_frames import ShardFrames, decode_here
 from fsp_ray.stages.shard_plan import load_shard_plan
 from fsp_ray.stages.staging import Staging, segment_name
 from fsp_ray.stages.timing import Stopwatch
-from fsp_ray.video import decode, play_segment, prefetch
+from fsp_ray.video import play_segment, prefetch
 
 _BATCH_BYTES: Final = 16 << 20  # two decoders run at once
 
@@ -51,6 +52,7 @@ def audit_shard(
     models: Models,
     settings: RunSettings,
     rounds: int,
+    frames: ShardFrames = decode_here,
 ) -> AuditedShard:
     """Audit one rendered shard; the findings are staged.
 
@@ -60,6 +62,7 @@ def audit_shard(
 
     Args:
         rounds: how often this video has been judged.
+        frames: who decodes.
 
     Raises:
         VideoError: the shard or its segment can't be decoded, or differ in their frames.
@@ -71,14 +74,14 @@ def audit_shard(
     name = findings_name if audits else rehearsal_name
     known = load_faces_found(staging, name(shard.shard_id))
     # Closer once: a search that never ends would quarantine the video.
-    frames = searched_frames(plan, info, settings, known, closer=audits == 1)
+    searched = searched_frames(plan, info, settings, known, closer=audits == 1)
     looker = Looker(models, plan.tracks, plan.persons, whom=frozenset(plan.persons))
-    inspector = Inspector(plan, models, looker, frames, known)
-    source = decode(media, info, shard, batch_bytes=_BATCH_BYTES)
+    inspector = Inspector(plan, models, looker, searched, known)
+    source = frames(media, info, shard, batch_bytes=_BATCH_BYTES, ahead=1)
     segment = segment_name(shard.shard_id)
     sha256 = staging.sha256(segment)
     published = play_segment(staging.reading(segment), info, shard, batch_bytes=_BATCH_BYTES)
-    pairs = _pairs(prefetch(source, depth=1), prefetch(published, depth=1))
+    pairs = _pairs(source, prefetch(published, depth=1))
     for frame in watch.waiting("audit_decode", pairs):
         with watch.part("audit"):
             inspector.push(frame)

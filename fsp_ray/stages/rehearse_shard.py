@@ -26,10 +26,10 @@ from fsp_ray.stages.audit_looks import Looker
 from fsp_ray.stages.inspector import Inspector, searched_frames
 from fsp_ray.stages.results import RehearsedShard
 from fsp_ray.stages.scene import Scene
+from fsp_ray.stages.shard_frames import ShardFrames, decode_here
 from fsp_ray.stages.shard_plan import ShardPlan, load_shard_plan
 from fsp_ray.stages.staging import Staging
 from fsp_ray.stages.timing import Stopwatch
-from fsp_ray.video import decode, prefetch
 
 _BATCH_BYTES: Final = 16 << 20  # frames are looked at, and seldom drawn on
 
@@ -57,7 +57,7 @@ class RehearsedFrame:
         return self.drawn is not None
 
 
-def rehearse_shard(
+def rehearse_shard(  # noqa: PLR0913 - by name, but for the first four
     media: MediaSource,
     info: VideoInfo,
     shard: Shard,
@@ -67,6 +67,7 @@ def rehearse_shard(
     settings: RunSettings,
     swapper: FaceSwapper,
     rounds: int,
+    frames: ShardFrames = decode_here,
 ) -> RehearsedShard:
     """Rehearse one shard; the findings are staged.
 
@@ -75,6 +76,7 @@ def rehearse_shard(
 
     Args:
         rounds: how often this video has been judged, after rehearsals alone.
+        frames: who decodes.
 
     Raises:
         VideoError: the shard can't be decoded, or a staged file is missing.
@@ -86,7 +88,7 @@ def rehearse_shard(
         scene = Scene.of(plan, swapper)
         earlier = load_findings(staging.reading(name)) if rounds else None
         inspector = _inspector(plan, models, info, settings, earlier)
-    batches = prefetch(decode(media, info, shard, batch_bytes=_BATCH_BYTES), depth=1)
+    batches = frames(media, info, shard, batch_bytes=_BATCH_BYTES, ahead=1)
     for batch in watch.waiting("decode", batches):
         with watch.part("rehearse"):
             for pts, rgb in zip(batch.pts.tolist(), batch.rgb, strict=True):

@@ -9,10 +9,11 @@ from fsp_ray.core.protocols import FaceSwapper, MediaSource
 from fsp_ray.core.video_types import Shard, VideoInfo
 from fsp_ray.stages.results import RenderedShard
 from fsp_ray.stages.scene import Scene
+from fsp_ray.stages.shard_frames import ShardFrames, decode_here
 from fsp_ray.stages.shard_plan import load_shard_plan
 from fsp_ray.stages.staging import Staging, segment_name
 from fsp_ray.stages.timing import Stopwatch
-from fsp_ray.video import SegmentWriter, decode, prefetch
+from fsp_ray.video import SegmentWriter
 
 
 def render_shard(
@@ -24,11 +25,13 @@ def render_shard(
     settings: RunSettings,
     swapper: FaceSwapper,
     rounds: int = 0,
+    frames: ShardFrames = decode_here,
 ) -> RenderedShard:
     """Render one shard; the segment is staged.
 
     Args:
         rounds: how often this video has been judged.
+        frames: who decodes.
 
     Raises:
         VideoError: the shard can't be decoded or encoded, or a staged file is missing.
@@ -40,7 +43,7 @@ def render_shard(
     with staging.writing(segment_name(shard.shard_id)) as path, ExitStack() as encoding:
         writer = SegmentWriter(path, info, crf=settings.crf, preset=settings.preset)
         encoding.enter_context(writer)
-        for batch in watch.waiting("decode", prefetch(decode(media, info, shard))):
+        for batch in watch.waiting("decode", frames(media, info, shard)):
             with watch.part("swap"):
                 for rgb, pts in zip(batch.rgb, batch.pts, strict=True):
                     scene.draw(rgb, int(pts))

@@ -8,6 +8,8 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
+from fsp_ray.core.beats import beat
+
 _T = TypeVar("_T")
 
 
@@ -25,6 +27,7 @@ class Stopwatch:
             yield
         finally:
             self._seconds[name] += time.perf_counter() - start
+            beat()
 
     def waiting(self, name: str, items: Iterable[_T]) -> Iterator[_T]:
         """Pass items on, timing how long each took to come."""

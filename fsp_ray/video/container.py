@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
+from fsp_ray.core.beats import beat
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.protocols import MediaSource
 from fsp_ray.video.sniff import check_whole
@@ -204,6 +205,7 @@ def packets(media: Media, stream: Stream, *, flush: bool = False) -> Iterator[Pa
             packet = next(demuxed, None)
         if packet is None:
             return
+        beat()
         if packet.has_sidedata("encryption_info"):
             raise _encrypted(media.name)
         if packet.size or flush:

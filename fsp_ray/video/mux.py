@@ -19,6 +19,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer
 from av.packet import Packet
 
+from fsp_ray.core.beats import beat
 from fsp_ray.core.config import Audio
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.protocols import MediaSource
@@ -160,6 +161,7 @@ def _read_pts(segments: Sequence[Path], info: VideoInfo) -> npt.NDArray[np.int64
     found: list[int] = []
     extradata: set[bytes] = set()
     for path in segments:
+        beat()
         with _open_segment(path) as container:
             stream = container.streams.video[0]
             extradata.add(stream.codec_context.extradata or b"")
@@ -221,6 +223,7 @@ def _video_track(
     for path in segments:
         with _open_segment(path) as container:
             for packet in container.demux(container.streams.video[0]):
+                beat()
                 for bare in strip.filter(packet) if packet.size else ():
                     bare.stream = stream
                     bare.time_base = info.time_base

@@ -14,6 +14,7 @@ import av.error
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from fsp_ray.core.beats import beat
 from fsp_ray.core.errors import FailureReason, VideoError
 from fsp_ray.core.video_types import FrameBatch, VideoInfo
 from fsp_ray.video.color import BT709_MATRIX, RGB_MATRIX, ToYuv
@@ -134,6 +135,7 @@ class SegmentWriter:
                     frame = to_yuv(pad_even(as_stored(rgb, self._info.rotation)))
                     frame.pts, frame.time_base = pts - origin, self._info.time_base
                     container.mux(stream.encode(frame))
+                    beat()
             container.mux(stream.encode(None))
 
 

@@ -70,7 +70,7 @@ def test_a_chain_of_errors_tells_no_more() -> None:
     def breaks() -> None:
         raise RuntimeError("and again " + SECRET.decode()) from ValueError(SECRET.decode())
 
-    said = from_row(workers._guarded("v", breaks))
+    said = from_row(workers._guarded(CONTEXT, "v", "work", breaks))
     assert isinstance(said, Failure)
     assert "own secret" not in said.reason
     assert "RuntimeError at fsp_ray.raydata.workers:" in said.reason
@@ -80,7 +80,7 @@ def test_any_error_in_a_worker_becomes_a_row() -> None:
     def missing() -> None:
         raise VideoError(FailureReason.DECODE, "b.mp4 does not decode.")
 
-    said = from_row(workers._guarded("v", missing))
+    said = from_row(workers._guarded(CONTEXT, "v", "work", missing))
     assert said == Failure("v", "decode_error: b.mp4 does not decode.")
 
 
