@@ -73,7 +73,7 @@ class Tombstone:
         crashed = [end for end in ends if _CRASH.search(end)]
         if hung:
             took = _duration_s(hung[-1])
-            raise _died(f"A worker took no step for {took:.0f} s{_place(hung[-1])}, and was ended.")
+            raise _died(f"A worker took no step for {took:g} s{_place(hung[-1])}, and was ended.")
         if len(crashed) >= _MAX_CRASHES:
             what = _CRASH.findall(crashed[-1])[0].lower()
             raise _died(f"{len(crashed)} workers crashed{_place(crashed[-1])}: {what}.")
