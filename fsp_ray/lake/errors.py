@@ -11,6 +11,14 @@ from deltalake.exceptions import DeltaError
 from pyarrow import ArrowException
 
 from fsp_ray.core.errors import LakeError
+from fsp_ray.lake.bucket_errors import (
+    NOT_OS_ERRORS,
+    BucketError,
+    is_plain,
+    os_error,
+    quoted,
+    scrubbed,
+)
 
 _ADVICE: Final = {
     errno.ENOSPC: "Free some space; nothing half-written was left. Then run again.",
@@ -32,21 +40,47 @@ _DAMAGED: Final = (
 )
 
 
+_LONGEST: Final = 500
+
+
 @contextmanager
 def lake_errors(doing: str) -> Generator[None]:
-    """Raise LakeError(f"Can't {doing}: …") for OSError, DeltaError and Arrow's errors."""
+    """Raise LakeError(f"Can't {doing}: …") for what files, buckets, Delta and Arrow raise.
+
+    No key, token or signature that a server quotes gets into the error, nor into its cause.
+    """
     try:
         yield
     except LakeError:
         raise
+    except BucketError as error:
+        raise LakeError(f"Can't {doing}: {error.strerror}.", advice=error.advice) from error
+    except NOT_OS_ERRORS as error:  # of somebody who speaks to the server without PatientS3
+        clean = os_error(error, doing)
+        advice = clean.advice if isinstance(clean, BucketError) else ""
+        raise LakeError(f"Can't {doing}: {clean.strerror}.", advice=advice) from _fit(error)
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "") or _advice(str(error))
-        raise LakeError(f"Can't {doing}: {error.strerror or error}.", advice=advice) from error
+        sentence, advice = _of_text(error)
+        advice = _ADVICE.get(error.errno or 0, advice)
+        raise LakeError(f"Can't {doing}: {error.strerror or sentence}.", advice=advice) from _fit(
+            error
+        )
     except (DeltaError, ArrowException) as error:
-        text = " ".join(str(error).split())
-        raise LakeError(f"Can't {doing}: {text[:500]}.", advice=_advice(text)) from error
+        sentence, advice = _of_text(error)
+        raise LakeError(f"Can't {doing}: {sentence}.", advice=advice) from _fit(error)
 
 
-def _advice(text: str) -> str:
-    lower = text.lower()
-    return next((advice for words, advice in _ADVICE_BY_TEXT.items() if words in lower), _DAMAGED)
+def _fit(error: Exception) -> Exception | None:
+    """Return an error as the cause of another, unless its text may not be shown."""
+    return error if is_plain(error) else None
+
+
+def _of_text(error: Exception) -> tuple[str, str]:
+    """Return what an error that has only a text says, and what to do about it."""
+    text = str(error)
+    sentence, advice = quoted(text)
+    if not sentence:
+        sentence = scrubbed(text)[:_LONGEST].rstrip(".")
+        lower = text.lower()
+        advice = next((a for words, a in _ADVICE_BY_TEXT.items() if words in lower), _DAMAGED)
+    return sentence, advice

@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, cast
-
-import fsspec
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from fsp_ray.core.errors import FailureReason, VideoError
+from fsp_ray.lake.bucket_errors import BucketError, ChangedError
+from fsp_ray.lake.object_file import ObjectFile, ObjectVersion
+from fsp_ray.lake.objects import Objects
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -81,10 +87,12 @@ class BucketMedia:
     Attributes:
         path: `s3://bucket/key`, as it is.
         uri: the same for messages and tables.
+        version: the one that was listed, which alone is read then; None: the one that is there.
     """
 
     path: str
     uri: str
+    version: ObjectVersion | None = None
 
     @property
     def local_path(self) -> Path | None:
@@ -94,27 +102,48 @@ class BucketMedia:
     def open(self) -> BinaryIO:
         """Open it for reading with seeking, a megabyte at a time. The caller closes it.
 
+        What it gives is all of one version of the object: where another one takes its place, the
+        next read raises VideoError(CHANGED).
+
         Raises:
-            VideoError: it is gone or may not be read.
+            VideoError: it is gone, may not be read, or is out of reach.
         """
-        try:
-            filesystem = fsspec.filesystem("s3")
-            opened = filesystem.open(
-                self.path, "rb", cache_type="blockcache", block_size=_CHUNK_BYTES
-            )
-        except OSError as error:
-            raise _unreadable(self.uri, error) from error
-        return cast("BinaryIO", opened)
+        return cast("BinaryIO", _BucketFile(self.uri, self.version or self._there()))
 
     def stamp(self) -> str:
         """Return what changes whenever the object does: size and etag."""
-        try:
-            filesystem = fsspec.filesystem("s3")
-            filesystem.invalidate_cache(self.path)
-            info = filesystem.info(self.path)
-        except OSError as error:
-            raise _unreadable(self.uri, error) from error
-        return bucket_stamp(info["size"], info["ETag"])
+        there = self._there()
+        return bucket_stamp(there.size_bytes, there.etag)
+
+    def _there(self) -> ObjectVersion:
+        with _video_errors(self.uri):
+            return Objects.at(self.path).stat().version
+
+
+class _BucketFile(ObjectFile):
+    """A video's object, whose reads fail as videos do."""
+
+    def __init__(self, uri: str, version: ObjectVersion) -> None:
+        super().__init__(version)
+        self._uri = uri
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        with _video_errors(self._uri):
+            return super().readinto(buffer)
+
+
+@contextmanager
+def _video_errors(uri: str) -> Generator[None]:
+    try:
+        yield
+    except ChangedError as error:
+        raise VideoError(
+            FailureReason.CHANGED,
+            f"{uri} was replaced while it was read.",
+            advice="Run again when nobody writes to the source.",
+        ) from error
+    except OSError as error:
+        raise _unreadable(uri, error) from error
 
 
 def stamp_of(status: os.stat_result) -> str:
@@ -128,8 +157,9 @@ def bucket_stamp(size_bytes: int, etag: str) -> str:
 
 
 def _unreadable(uri: str, error: OSError) -> VideoError:
+    advice = "Grant this user permission to read it, or see whether the disk is well."
+    if isinstance(error, BucketError):
+        advice = error.advice
     return VideoError(
-        FailureReason.UNREADABLE,
-        f"{uri} can't be read: {error.strerror or error}.",
-        advice="Grant this user permission to read it, or see whether the disk is well.",
+        FailureReason.UNREADABLE, f"{uri} can't be read: {error.strerror or error}.", advice=advice
     )

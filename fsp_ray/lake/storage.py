@@ -1,7 +1,7 @@
 """The lake's files, local or in a bucket: nothing is ever half there under its name.
 
 Local files are written beside their place, synced, and moved onto it in one step. A bucket
-shows an object only when all of it has arrived.
+shows an object only when all of it has arrived. What is denied is never taken for missing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -20,8 +21,11 @@ import fsspec
 from fsspec.core import split_protocol
 
 from fsp_ray.core.errors import LakeError
+from fsp_ray.lake.bucket import bucket_filesystem
 from fsp_ray.lake.errors import lake_errors
 from fsp_ray.lake.layout import PUBLISHING
+from fsp_ray.lake.object_file import ObjectFile
+from fsp_ray.lake.objects import UPLOAD_AGE, Objects
 
 _CHUNK_BYTES: Final = 1 << 20
 _BUCKET_PROTOCOLS: Final = frozenset({"s3", "s3a"})
@@ -64,21 +68,36 @@ class Storage:
 
     @property
     def filesystem(self) -> Any:
-        """The fsspec file system; fsspec keeps one for each protocol and process."""
-        return fsspec.filesystem("file" if self.is_local else "s3")
+        """The fsspec file system; of a bucket there is one a process."""
+        return fsspec.filesystem("file") if self.is_local else bucket_filesystem()
 
     @property
     def delta_options(self) -> Mapping[str, str]:
-        """What deltalake needs beyond the AWS_* variables that it reads by itself.
+        """What deltalake needs to reach it. Of a bucket they hold keys: keep them nowhere.
 
-        A bucket's conditional writes keep two commits from taking the same version.
+        Raises:
+            LakeError: the keys' or the profile's files can't be read.
         """
         if self.is_local:
             return {}
-        options = {"aws_conditional_put": "etag"}
-        if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-            options["aws_allow_http"] = "true"
-        return options
+        with lake_errors(f"reach {self.root}"):
+            return bucket_filesystem().delta_options()
+
+    @property
+    def _objects(self) -> Objects:
+        return Objects.at(self.root)
+
+    def check_reachable(self) -> None:
+        """Raise unless it can be read now.
+
+        Raises:
+            LakeError: the folder is gone, or the server does not answer or denies it.
+        """
+        with lake_errors(f"reach {self.root}"):
+            if self.is_local:
+                os.stat(self.root)  # noqa: PTH116 - the path may not be UTF-8
+            else:
+                self._objects.check_reachable()
 
     def uri(self, rel: str = "") -> str:
         """Return the absolute path or URI of a file of the lake."""
@@ -91,20 +110,26 @@ class Storage:
         return Path(self.uri(rel))
 
     def exists(self, rel: str = "") -> bool:
-        """Return True if there is a file or folder."""
+        """Return True if there is a file or folder.
+
+        Raises:
+            LakeError: it can't be told.
+        """
         with lake_errors(f"look at {self.uri(rel)}"):
-            if not self.is_local:
-                self.filesystem.invalidate_cache()  # it keeps listings, and others write
-            return bool(self.filesystem.exists(self.uri(rel)))
+            if self.is_local:
+                return self.local(rel).exists()
+            objects = self._objects
+            return bool(rel and objects.find(rel)) or objects.is_folder(rel)
 
     def names(self, rel: str = "") -> tuple[str, ...]:
         """Return the sorted names in a folder; none if it is missing."""
         with lake_errors(f"list {self.uri(rel)}"):
+            if not self.is_local:
+                return self._objects.names(rel)
             try:
-                found = self.filesystem.ls(self.uri(rel), detail=False, refresh=True)
+                return tuple(sorted(os.listdir(self.uri(rel))))  # noqa: PTH208 - may not be UTF-8
             except FileNotFoundError:
                 return ()
-        return tuple(sorted(str(path).rstrip("/").rpartition("/")[2] for path in found))
 
     def read_bytes(self, rel: str) -> bytes:
         """Return a small file whole.
@@ -116,8 +141,15 @@ class Storage:
             return file.read()
 
     def open(self, rel: str) -> BinaryIO:
-        """Open a file for reading."""
-        return cast("BinaryIO", self.filesystem.open(self.uri(rel), "rb"))
+        """Open a file for reading.
+
+        Raises:
+            LakeError: missing or unreadable.
+        """
+        with lake_errors(f"read {self.uri(rel)}"):
+            if self.is_local:
+                return self.local(rel).open("rb")
+            return cast("BinaryIO", ObjectFile(self._objects.stat(rel).version))
 
     def write_bytes(self, rel: str, data: bytes) -> None:
         """Write a small file; readers see the old one or the new one."""
@@ -126,7 +158,7 @@ class Storage:
                 with self._arriving(rel) as arriving:
                     _write_synced(arriving, [data])
             else:
-                self.filesystem.pipe_file(self.uri(rel), data)
+                self._objects.write(rel, data)
 
     def put(self, local: Path, rel: str) -> str:
         """Copy a local file to its place, atomically; return its sha256. The local file stays.
@@ -138,22 +170,30 @@ class Storage:
             if self.is_local:
                 with self._arriving(rel) as arriving:
                     return _copy_synced(local, arriving)
-            digest = _sha256(local.open("rb"))
-            self.filesystem.put_file(str(local), self.uri(rel))
-            return digest
+            return self._objects.upload(local, rel)
 
     def remove(self, rel: str) -> None:
         """Remove a file or a folder with all that is in it; it may be missing."""
         with lake_errors(f"remove {self.uri(rel)}"):
             if not self.is_local:
-                if self.filesystem.exists(self.uri(rel)):
-                    self.filesystem.rm(self.uri(rel), recursive=True)
+                self._objects.remove(rel)
                 return
             path = self.local(rel)
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+    def abort_uploads(self, *, older_than: timedelta = UPLOAD_AGE) -> int:
+        """Take back what died on its way into a bucket; return how many uploads they were.
+
+        Raises:
+            LakeError: they can't be listed.
+        """
+        if self.is_local:
+            return 0  # staging collects them
+        with lake_errors(f"list the unfinished uploads of {self.root}"):
+            return self._objects.abort_uploads(older_than=older_than)
 
     def sha256(self, rel: str) -> str:
         """Return the hex digest of a file's content."""
