@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.exceptions import NoCredentialsError
 from fsspec.asyn import sync, sync_wrapper
 from s3fs import S3FileSystem
 
@@ -116,7 +117,7 @@ class PatientS3(S3FileSystem):
         """
         limit_s = _ATTEMPT_S + size_bytes / _SLOWEST_BYTES_PER_S
         began, wait_s = time.monotonic(), _FIRST_WAIT_S
-        patience_s = 0.0 if began - self._given_up_at < _REMEMBERED_S else PATIENCE_S
+        patience_s = self._patience_s()
         while True:
             try:
                 result = await asyncio.wait_for(attempt(), limit_s)
@@ -133,13 +134,17 @@ class PatientS3(S3FileSystem):
             await asyncio.sleep(wait_s * (0.5 + secrets.randbelow(500) / 1000))
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
+    def _patience_s(self) -> float:
+        given_up_just_now = time.monotonic() - self._given_up_at < _REMEMBERED_S
+        return 0.0 if given_up_just_now else PATIENCE_S
+
     async def _keys(self) -> Mapping[str, str]:
-        """Return the keys that the AWS chain finds now, as deltalake calls them; {} for none."""
+        """Return the keys that the AWS chain finds now, as deltalake calls them."""
         await self.set_session()
         session: Any = self.session
         found = await session.get_credentials()
         if found is None:
-            return {}
+            raise NoCredentialsError
         keys = await found.get_frozen_credentials()
         options = {
             "aws_access_key_id": keys.access_key,
@@ -154,15 +159,21 @@ class PatientS3(S3FileSystem):
         The two find keys and endpoints in different places; here deltalake is told what botocore
         has found. A bucket's conditional writes keep two commits from taking the same version.
         The options hold keys: they are made when they are needed, and kept nowhere.
+
+        Raises:
+            BucketError: there are no keys, or what should lead to them is broken.
         """
-        keys: Any = sync(self.loop, self._keys)  # typed as if it returned nothing
+        try:
+            keys: Any = sync(self.loop, self._keys)  # typed as if it returned nothing
+        except NOT_OS_ERRORS as error:
+            raise os_error(error, "the keys") from None
         client: Any = self.s3
         endpoint = _endpoint(self.session)
         options = {
             "aws_conditional_put": "etag",
             "aws_region": client.meta.region_name or "us-east-1",
             "max_retries": "1000",  # the time ends them
-            "retry_timeout": f"{PATIENCE_S:.0f}s",
+            "retry_timeout": f"{self._patience_s():.0f}s",
             "backoff_config.init_backoff": f"{_FIRST_WAIT_S * 1000:.0f}ms",
             "backoff_config.max_backoff": f"{_LONGEST_WAIT_S:.0f}s",
             "connect_timeout": f"{_CONNECT_S:.0f}s",

@@ -25,6 +25,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ResponseStreamingError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 from fsspec.exceptions import FSTimeoutError
 from urllib3.exceptions import HTTPError as Urllib3Error
@@ -39,6 +40,7 @@ NOT_OS_ERRORS: Final = (
 """What botocore and what is below it raise beside OSError."""
 
 _ON_THE_WAY: Final = (
+    BotoConnectionError,
     HTTPClientError,
     ResponseStreamingError,
     IncompleteReadError,
@@ -94,6 +96,10 @@ class BucketError(OSError):
     def __init__(self, number: int, sentence: str, advice: str = "") -> None:
         super().__init__(number, sentence)
         self.advice = advice
+
+    def __str__(self) -> str:
+        """Return the sentence, without the error's number."""
+        return str(self.strerror)
 
 
 class DeniedError(BucketError, PermissionError):

@@ -167,6 +167,7 @@ def _seaweedfs_command(folder: Path, ports: Sequence[int]) -> list[str]:
         f"-filer.localSocket={folder / 'filer.sock'}",
         "-s3.iam=false",
         "-s3.autoCreateBucket=false",  # as AWS
+        "-s3.allowEmptyFolder=false",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-master.telemetry=false",

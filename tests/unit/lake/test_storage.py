@@ -133,6 +133,8 @@ def test_names_and_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_plain_http_endpoints_are_allowed_to_delta(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")
     options = Storage.of("s3://bucket").delta_options
     assert options["aws_allow_http"] == "true"

@@ -1,0 +1,425 @@
+"""A folder, moto and SeaweedFS keep the same promises to the lake."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from fsp_ray.core.config import VideoLimits
+from fsp_ray.core.errors import FailureReason, FspError, LakeError, SourceError, VideoError
+from fsp_ray.lake import BucketMedia, Lake, list_source
+from fsp_ray.lake import bucket as bucket_module
+from fsp_ray.lake.exclusive import create, read_aged
+from fsp_ray.lake.objects import Objects
+from fsp_ray.lake.storage import Storage
+from fsp_ray.video import decode, probe
+from tests.fakes.media import Clip, LocalFile, write_clip
+from tests.fakes.s3_servers import SERVERS, S3Server
+from tests.unit.lake.conftest import person_row, video_row  # noqa: F401 - fixtures
+
+pytestmark = pytest.mark.timeout(120)
+
+Make = Callable[..., dict[str, object]]
+
+ODD_NAMES = (
+    "plain",
+    "a b",
+    "a+b",
+    "a%20b",
+    "a%",
+    "a#b",
+    "a?versionId=x",
+    "a&b=c",
+    "ü",
+    "映画",
+    "'\"",
+    "[1]",
+    "x*",
+    "x1",
+    "sub/a",
+    "sub/deep/b",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a lake may lie; `server` is None for a folder."""
+
+    root: str
+    server: S3Server | None
+
+    def uri(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+
+@pytest.fixture(scope="module", params=["folder", *SERVERS])
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    if request.param == "folder":
+        yield Place(str(tmp_path_factory.mktemp("place")), None)
+        return
+    with ExitStack() as stack:
+        server = stack.enter_context(SERVERS[request.param]())
+        server.use(stack.enter_context(pytest.MonkeyPatch.context()))
+        yield Place(server.make_bucket("place"), server)
+
+
+@pytest.fixture
+def storage(place: Place, request: pytest.FixtureRequest) -> Storage:
+    name = hashlib.sha1(request.node.name.encode()).hexdigest()[:8]
+    return Storage.of(place.uri(f"ä b+{name}"))
+
+
+@pytest.fixture
+def lake(place: Place, request: pytest.FixtureRequest) -> Lake:
+    name = hashlib.sha1(request.node.name.encode()).hexdigest()[:8]
+    return Lake.create(place.uri(f"lake-{name}"))
+
+
+@pytest.fixture
+def server(place: Place) -> S3Server:
+    if place.server is None:
+        pytest.skip("a folder has no server")
+    return place.server
+
+
+def test_files_come_back_under_whatever_name(storage: Storage) -> None:
+    assert not storage.exists()
+    assert storage.names() == ()
+    for name in ODD_NAMES:
+        assert not storage.exists(name)
+        storage.write_bytes(name, b"old")
+        storage.write_bytes(name, name.encode())
+    for name in ODD_NAMES:
+        assert storage.exists(name)
+        assert storage.read_bytes(name) == name.encode()
+        assert storage.sha256(name) == hashlib.sha256(name.encode()).hexdigest()
+    flat = {name for name in ODD_NAMES if "/" not in name}
+    assert set(storage.names()) - {"_staging"} == flat | {"sub"}
+    assert storage.names("sub") == ("a", "deep")
+    assert storage.exists("sub")
+    assert storage.exists()
+    storage.check_reachable()
+
+
+def test_what_is_removed_is_that_and_nothing_else(storage: Storage) -> None:
+    for name in ODD_NAMES:
+        storage.write_bytes(name, b"x")
+    storage.write_bytes("subway", b"x")
+    for name in ("x*", "a?versionId=x", "[1]", "missing"):
+        storage.remove(name)
+    storage.remove("sub")
+    left = {n for n in ODD_NAMES if "/" not in n} - {"x*", "a?versionId=x", "[1]"} | {"subway"}
+    assert not storage.exists("sub")
+    # SeaweedFS has folders, and lists this empty one for a while.
+    assert set(storage.names()) - {"_staging", "sub"} == left
+
+
+def test_a_missing_file_is_an_error_that_names_it(storage: Storage) -> None:
+    with pytest.raises(LakeError, match="missing"):
+        storage.read_bytes("missing")
+
+
+def test_a_file_in_many_parts_arrives_whole(storage: Storage, tmp_path: Path) -> None:
+    local = tmp_path / "big"
+    local.write_bytes(os.urandom(33 << 20) + b"tail")
+    sha256 = hashlib.sha256(local.read_bytes()).hexdigest()
+    assert storage.put(local, "big") == sha256
+    assert storage.sha256("big") == sha256
+    with storage.open("big") as file:
+        assert file.seek(-4, os.SEEK_END) == (33 << 20)
+        assert file.read() == b"tail"
+        file.seek((1 << 20) - 3)
+        assert file.read(6) == local.read_bytes()[(1 << 20) - 3 : (1 << 20) + 3]
+
+
+def test_more_than_a_page_of_files(storage: Storage) -> None:
+    names = [f"{number:05d}" for number in range(1_050)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: storage.write_bytes(f"many/{name}.mp4", b"x"), names))
+    assert len(storage.names("many")) == len(names)
+    assert len(list_source(storage.uri("many"))) == len(names)
+    storage.remove("many")
+    assert not storage.exists("many")
+
+
+def test_nothing_shows_before_all_of_it_is_there(
+    server: S3Server, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = tmp_path / "big.mp4"
+    local.write_bytes(b"x" * (17 << 20))
+    shown: list[bool] = []
+    complete = Objects._complete
+
+    def look(objects: Objects, *arguments: Any) -> None:
+        shown.append(lake.storage.exists("videos/clip.mp4"))
+        complete(objects, *arguments)
+
+    monkeypatch.setattr(Objects, "_complete", look)
+    lake.publish(local, "clip.mp4")
+    assert shown == [False]
+    assert lake.storage.exists("videos/clip.mp4")
+
+
+def test_an_upload_that_fails_leaves_the_old_version_and_no_parts(
+    server: S3Server, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = tmp_path / "big.mp4"
+    local.write_bytes(b"old")
+    lake.publish(local, "clip.mp4")
+    local.write_bytes(b"new" * (6 << 20))
+
+    def fail(*_: Any) -> NoReturn:
+        raise OSError("the disk went")
+
+    monkeypatch.setattr(Objects, "_complete", fail)
+    with pytest.raises(LakeError, match="the disk went"):
+        lake.publish(local, "clip.mp4")
+    assert lake.storage.read_bytes("videos/clip.mp4") == b"old"
+    assert _uploads(server) == []
+
+
+def test_uploads_of_the_dead_are_taken_back_and_no_others(server: S3Server, lake: Lake) -> None:
+    prefix = lake.uri.removeprefix("s3://place/")
+    client = server.client()
+    for key in (f"{prefix}/videos/a.mp4", f"{prefix}/tables/x", f"{prefix}-other/b", "c"):
+        client.create_multipart_upload(Bucket="place", Key=key)
+    if server.name != "moto":  # where every upload was begun in 2010
+        assert lake.storage.abort_uploads() == 0
+    assert lake.storage.abort_uploads(older_than=timedelta(0)) == 2
+    assert set(_uploads(server)) == {f"{prefix}-other/b", "c"}
+
+
+def _uploads(server: S3Server) -> list[str]:
+    found = server.client().list_multipart_uploads(Bucket="place").get("Uploads", ())
+    return [upload["Key"] for upload in found]
+
+
+def test_a_source_is_listed_and_its_changes_are_seen(storage: Storage) -> None:
+    for name in ("a b.mp4", "sub/ü+%41#.mov", "notes.txt", ".hidden.mp4"):
+        storage.write_bytes(name, b"content")
+    listed = list(list_source(storage.root))
+    assert [video.path for video in listed] == ["a b.mp4", "sub/ü+%41#.mov"]
+    assert [video.fingerprint for video in list_source(storage.root)] == [
+        video.fingerprint for video in listed
+    ]
+    storage.write_bytes("a b.mp4", b"content, changed")
+    assert [video.has_changed() for video in listed] == [True, False]
+
+
+def test_a_source_that_is_not_there_says_so(place: Place) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        list_source(place.uri("nowhere"))
+
+
+def test_a_video_decodes_as_from_a_file(storage: Storage, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", Clip(b_frames=2, audio="aac"))
+    storage.put(path, "ü clip.mp4")
+    (video,) = list_source(storage.root)
+    local = LocalFile(path)
+    info = probe(video.media, video_id=video.video_id, limits=VideoLimits())
+    frames = [batch.rgb for batch in decode(video.media, info)]
+    wanted = probe(local, video_id=video.video_id, limits=VideoLimits())
+    assert replace(info, uri="") == replace(wanted, uri="")
+    for one, other in zip(frames, decode(local, wanted), strict=True):
+        assert (one == other.rgb).all()
+
+
+def test_a_video_replaced_in_mid_read_is_refused_never_mixed(
+    server: S3Server, storage: Storage, tmp_path: Path
+) -> None:
+    clip = Clip(options={"crf": "0"}, width=320, height=240)
+    path = write_clip(tmp_path / "clip.mp4", clip)
+    size = path.stat().st_size
+    assert size > (3 << 20)  # several requests
+    storage.put(path, "clip.mp4")
+    media = BucketMedia(storage.uri("clip.mp4"), "clip.mp4")
+    info = probe(media, video_id="v", limits=VideoLimits())
+    first = path.read_bytes()
+    other = write_clip(tmp_path / "other.mp4", replace(clip, pts=range(49))).read_bytes()
+    storage.write_bytes("clip.mp4", first + b"\0" * 64)  # nothing of this version is remembered
+    frames = decode(media, info, batch_frames=1)
+    next(frames)
+    storage.write_bytes("clip.mp4", other)
+    with pytest.raises(VideoError) as caught:
+        list(frames)
+    assert caught.value.reason in (FailureReason.CHANGED, FailureReason.UNREADABLE)
+    # What was raised while one video was read is not raised again by the next one.
+    storage.write_bytes("clip.mp4", first)
+    assert sum(len(batch.pts) for batch in decode(media, info)) == info.num_frames
+
+
+def test_reads_are_of_one_version(server: S3Server, storage: Storage) -> None:
+    storage.write_bytes("x", b"a" * (3 << 20))
+    with storage.open("x") as file:
+        assert file.read(1) == b"a"
+        storage.write_bytes("x", b"b" * (3 << 20))
+        with pytest.raises(OSError, match=r"pre-conditions|another version"):
+            file.read(2 << 20)
+
+
+def test_publish_and_withdraw(lake: Lake, tmp_path: Path) -> None:
+    local = tmp_path / "out.mp4"
+    local.write_bytes(b"frames")
+    lake.publish(local, "a/ü*.mov", b"{}")
+    lake.publish(local, "a/ü1.mov", b"{}")
+    assert set(lake.storage.names("videos/a")) == {
+        "ü*.mov.mp4",
+        "ü*.mov.mp4.json",
+        "ü1.mov.mp4",
+        "ü1.mov.mp4.json",
+    }
+    lake.withdraw("a/ü*.mov")
+    lake.withdraw("a/ü*.mov")
+    assert lake.storage.names("videos/a") == ("ü1.mov.mp4", "ü1.mov.mp4.json")
+
+
+def test_tables(lake: Lake, video_row: Make, person_row: Make) -> None:  # noqa: F811
+    lake.commit(videos=[video_row("a.mp4", "r1")], persons=[person_row("a.mp4", 0, "r1")])
+    lake.commit(videos=[video_row("a.mp4", "r2")], persons=[person_row("a.mp4", 0, "r2")])
+    assert [entry.source_path for entry in lake.ledger().values()] == ["a.mp4"]
+    sql = "SELECT v.run_id FROM videos v JOIN persons p USING (video_id, run_id)"
+    assert lake.query(sql).to_pylist() == [{"run_id": "r2"}]
+    assert Lake.exists(lake.uri)
+    lake.maintain()
+    assert Lake.open(lake.uri).query(sql).to_pylist() == [{"run_id": "r2"}]
+
+
+def test_writers_that_race_double_no_row(
+    lake: Lake,
+    video_row: Make,  # noqa: F811
+    person_row: Make,  # noqa: F811
+) -> None:
+    def write(writer: int) -> None:
+        run = f"r{writer}"
+        for path in ("shared.mp4", f"own{writer}.mp4"):
+            lake.commit(videos=[video_row(path, run)], persons=[person_row(path, 0, run)])
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, range(2)))
+    counts = (
+        "SELECT count(*) n, count(DISTINCT v.video_id) videos, count(DISTINCT p.video_id) persons"
+        " FROM videos v JOIN persons p USING (video_id, run_id)"
+    )
+    assert lake.query(counts).to_pylist() == [{"n": 3, "videos": 3, "persons": 3}]
+    assert lake.query("SELECT count(*) n FROM persons").to_pylist() == [{"n": 3}]
+
+
+def test_only_one_can_create(storage: Storage) -> None:
+    ready = threading.Barrier(6)
+
+    def take(number: int) -> bool:
+        ready.wait(10)
+        return create(storage, "lease", str(number).encode())
+
+    with ThreadPoolExecutor(6) as pool:
+        took = list(pool.map(take, range(6)))
+    assert took.count(True) == 1
+    found = read_aged(storage, "lease")
+    assert found is not None
+    assert found.data == str(took.index(True)).encode()
+    assert 0 <= found.age_s < 60
+
+
+DOINGS: dict[str, Callable[[Lake], object]] = {
+    "exists": lambda lake: Lake.exists(lake.uri),
+    "names": lambda lake: lake.storage.names("videos"),
+    "read": lambda lake: lake.storage.read_bytes("_fsp_lake.json"),
+    "write": lambda lake: lake.storage.write_bytes("x", b"x"),
+    "put": lambda lake: lake.storage.put(Path(__file__), "x"),
+    "remove": lambda lake: lake.storage.remove("x"),
+    "ledger": Lake.ledger,
+    "query": lambda lake: lake.query("FROM videos"),
+    "maintain": Lake.maintain,
+    "create": lambda lake: Lake.create(lake.uri),
+    "source": lambda lake: list_source(lake.uri),
+    "media": lambda lake: BucketMedia(lake.storage.uri("x"), lake.storage.uri("x")).open(),
+    "reach": lambda lake: lake.storage.check_reachable(),
+}
+
+
+def _all_texts(error: BaseException | None) -> str:
+    """Return what a traceback would show of an error, and more."""
+    texts: list[str] = []
+    while error is not None:
+        texts.append(f"{error} {error!r} {getattr(error, 'advice', '')}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("wrong", ["access_key", "secret_key"])
+def test_denied_is_not_missing_and_no_key_is_told(
+    server: S3Server, lake: Lake, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    lie = {"access_key": "AKIAWRONGWRONGWRONG0", "secret_key": "wrong/secret+wrong/secret+wrong/0"}
+    keys = replace(server, **{wrong: lie[wrong]})
+    keys.use(monkeypatch)
+    for name, do in DOINGS.items():
+        with pytest.raises(FspError) as caught:
+            do(lake)
+        text = _all_texts(caught.value)
+        assert "AWS_ACCESS_KEY_ID" in text or "Grant" in text, f"{name}: {text}"
+        assert lake.uri in text or "table" in text, f"{name}: {text}"
+        for secret in (keys.access_key, keys.secret_key, server.access_key, server.secret_key):
+            assert secret not in text, name
+
+
+def test_no_keys_at_all(server: S3Server, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(LakeError, match="no keys"):
+        lake.storage.exists("x")
+    with pytest.raises(LakeError, match="no keys"):
+        lake.ledger()
+
+
+def test_keys_and_endpoint_of_a_profile(
+    server: S3Server, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in server.environ():
+        monkeypatch.delenv(name, raising=False)
+    config = tmp_path / "config"
+    config.write_text(
+        f"[profile archive]\nregion = us-east-1\nendpoint_url = {server.endpoint}\n"
+        f"aws_access_key_id = {server.access_key}\naws_secret_access_key = {server.secret_key}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_PROFILE", "archive")
+    assert Lake.exists(lake.uri)
+    assert len(lake.ledger()) == 0
+
+
+def test_no_such_bucket(server: S3Server) -> None:
+    with pytest.raises(LakeError, match="no bucket nowhere"):
+        Lake.exists("s3://nowhere/lake")
+    with pytest.raises(LakeError, match="no bucket nowhere"):
+        Lake.create("s3://nowhere/lake")
+    with pytest.raises(SourceError, match="no bucket nowhere"):
+        list_source("s3://nowhere/archive")
+
+
+def test_a_server_out_of_reach_is_waited_for_once(
+    server: S3Server, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_module, "PATIENCE_S", 2.0)
+    server.behind("http://127.0.0.1:9").use(monkeypatch)
+    began = time.monotonic()
+    for name, do in DOINGS.items():
+        with pytest.raises(FspError) as caught:
+            do(lake)
+        text = str(caught.value)
+        assert "AWS_ENDPOINT_URL" in text, f"{name}: {text}"
+        assert lake.uri in text or "table" in text, f"{name}: {text}"
+    assert time.monotonic() - began < 3 * 2.0 + 4  # not once for each
