@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from fsp_ray.cli.anonymize import execute
 from fsp_ray.cli.console import note, out, print_json
 from fsp_ray.cli.demographics import print_demographics
 from fsp_ray.cli.exits import ExitCode
 from fsp_ray.cli.options import JsonOption
 from fsp_ray.cli.rows import RowFormat
+from fsp_ray.cli.runs import execute
 from fsp_ray.cli.summary import print_problems, print_summary
 from fsp_ray.core.errors import SettingsError
 

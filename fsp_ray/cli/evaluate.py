@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fsp_ray.cli.anonymize import execute, existing_source
 from fsp_ray.cli.console import note, out, print_json
 from fsp_ray.cli.options import JsonOption
+from fsp_ray.cli.runs import execute, existing_source
 from fsp_ray.cli.summary import print_problems
 from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import SettingsError, SourceError

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Final
 
 from fsp_ray.cli.console import complain, err
-from fsp_ray.core.errors import FspError, SettingsError
+from fsp_ray.core.errors import BusyError, FspError, SettingsError
 
 
 class ExitCode(IntEnum):
@@ -16,7 +18,14 @@ class ExitCode(IntEnum):
     FAILED = 1  # the run itself failed
     USAGE = 2  # wrong usage
     INCOMPLETE = 3  # the run finished, with some videos quarantined or failed
+    BUSY = 75  # another run is at work on the lake; nothing was done (EX_TEMPFAIL of sysexits.h)
     INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT, as shells say it
+
+
+_CODES: Final[Mapping[type[FspError], ExitCode]] = {
+    SettingsError: ExitCode.USAGE,
+    BusyError: ExitCode.BUSY,
+}
 
 
 def explain(error: FspError, *, debug: bool) -> ExitCode:
@@ -24,7 +33,7 @@ def explain(error: FspError, *, debug: bool) -> ExitCode:
     if debug:
         _print_traceback(error)
     complain("error", error.message, error.advice)
-    return ExitCode.USAGE if isinstance(error, SettingsError) else ExitCode.FAILED
+    return _CODES.get(type(error), ExitCode.FAILED)
 
 
 def explain_unexpected(error: Exception, *, debug: bool) -> ExitCode:

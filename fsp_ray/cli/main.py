@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from fsp_ray import __version__
-from fsp_ray.cli import anonymize, bench, demo, demographics, doctor, evaluate, look, query
+from fsp_ray.cli import anonymize, bench, demo, demographics, doctor, evaluate, look, query, refresh
 from fsp_ray.cli.console import complain
 from fsp_ray.cli.exits import ExitCode, explain, explain_unexpected
 from fsp_ray.cli.faces import faces_app
@@ -60,7 +60,7 @@ def fsp(
     Try it with no video of your own: **fsp demo**. Then: **fsp anonymize FOLDER LAKE**.
 
     Exit codes: 0 done; 1 the run failed; 2 wrong usage; 3 finished, but some videos could not
-    be published; 130 interrupted.
+    be published; 75 another run is at work on the lake; 130 interrupted.
     """
     session: Session = ctx.obj
     session.debug = debug
@@ -68,6 +68,7 @@ def fsp(
 
 app.command(name="demo")(demo.demo)
 app.command(name="anonymize")(anonymize.anonymize)
+app.command(name="refresh")(refresh.refresh)
 app.command(name="query")(query.query)
 app.command(name="demographics")(demographics.demographics)
 app.add_typer(packs_app, name="packs")

@@ -60,12 +60,25 @@ def print_problems(problems: Sequence[Problem]) -> None:
         console.print(line, soft_wrap=True)
 
 
+def print_deleted(paths: Sequence[str], withdrawn: int) -> None:
+    """List on stderr the videos that the source has no more."""
+    if not paths:
+        return
+    console = err()
+    what = "withdrawn from the lake" if withdrawn else "still in the lake (--prune withdraws them)"
+    console.print(f"{plural(len(paths), 'video')} gone from the source, {what}:", soft_wrap=True)
+    for path in paths:
+        console.print(Text(f"  {path}"), soft_wrap=True)
+
+
 def print_worklist(work: Worklist, *, as_json: bool) -> None:
     """Print on stdout what a run would do."""
     if as_json:
         todo = [{"path": t.path, "uri": t.uri, "size_bytes": t.size_bytes} for t in work.todo]
         given_up = [dataclasses.asdict(problem) for problem in work.given_up]
-        print_json({"todo": todo, "unchanged": work.unchanged, "given_up": given_up})
+        deleted = [entry.source_path for entry in work.deleted]
+        said = {"todo": todo, "unchanged": work.unchanged, "given_up": given_up, "deleted": deleted}
+        print_json(said)
     elif work.todo:
         rows = [{"path": t.path, "size_mb": round(t.size_bytes / 1e6, 1)} for t in work.todo]
         print_rows(("path", "size_mb"), rows, RowFormat.TABLE)

@@ -64,6 +64,10 @@ class LakeError(FspError):
     """The lake can't be read or written."""
 
 
+class BusyError(FspError):
+    """Another run is at work on the lake."""
+
+
 class SourceError(FspError):
     """The source folder or bucket can't be listed."""
 

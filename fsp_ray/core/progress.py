@@ -106,7 +106,11 @@ class AuditSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How a run ended; printed by `fsp anonymize` and, as JSON, read by machines."""
+    """How a run ended; printed by `fsp anonymize` and, as JSON, read by machines.
+
+    `deleted` are the videos that the lake has, or had, and the source has no more; `withdrawn` says
+    how many of them the run took out of the lake.
+    """
 
     run_id: str
     lake: str
@@ -118,6 +122,8 @@ class RunSummary:
     seconds_by_stage: Mapping[str, float] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     audit: AuditSummary = field(default_factory=AuditSummary)
+    deleted: tuple[str, ...] = ()
+    withdrawn: int = 0
 
     @property
     def all_published(self) -> bool:
@@ -139,4 +145,6 @@ class RunSummary:
             "problems": [
                 {"path": p.path, "status": p.status, "reason": p.reason} for p in self.problems
             ],
+            "deleted": list(self.deleted),
+            "withdrawn": self.withdrawn,
         }

@@ -5,11 +5,13 @@ from __future__ import annotations
 from fsp_ray.lake.demographics import DIMENSIONS, Dimension
 from fsp_ray.lake.lake import Lake
 from fsp_ray.lake.layout import VIDEO_SUFFIXES, published_path
-from fsp_ray.lake.ledger import Ledger, LedgerEntry
+from fsp_ray.lake.lease import Lease
+from fsp_ray.lake.ledger import Ledger, LedgerEntry, may_pass
 from fsp_ray.lake.maintenance import Maintenance
 from fsp_ray.lake.media import BucketMedia, LocalMedia
 from fsp_ray.lake.rows import Row
-from fsp_ray.lake.sources import SourceVideo, list_source
+from fsp_ray.lake.sources import Listing, Selection, SourceVideo, list_source
+from fsp_ray.lake.staging import stage_video
 from fsp_ray.lake.tables import TABLES, export_schemas
 
 __all__ = [
@@ -19,13 +21,18 @@ __all__ = [
     "BucketMedia",
     "Dimension",
     "Lake",
+    "Lease",
     "Ledger",
     "LedgerEntry",
+    "Listing",
     "LocalMedia",
     "Maintenance",
     "Row",
+    "Selection",
     "SourceVideo",
     "export_schemas",
     "list_source",
+    "may_pass",
     "published_path",
+    "stage_video",
 ]

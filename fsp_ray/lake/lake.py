@@ -15,15 +15,16 @@ from fsp_ray.core.errors import LakeError
 from fsp_ray.lake import layout
 from fsp_ray.lake.commit import commit_run, commit_videos
 from fsp_ray.lake.delta import create_tables
-from fsp_ray.lake.demographics import Dimension, demographics
+from fsp_ray.lake.demographics import Counts, Dimension, demographics
+from fsp_ray.lake.erase import erase, withdraw
 from fsp_ray.lake.fingerprints import Remembered, is_worth_remembering, load_memory, save_memory
 from fsp_ray.lake.lease import Lease, leased
-from fsp_ray.lake.ledger import Ledger, read_ledger
+from fsp_ray.lake.ledger import Ledger, LedgerEntry, read_ledger
 from fsp_ray.lake.maintenance import KEPT_HOURS, Maintenance, maintain
 from fsp_ray.lake.media import LocalMedia
 from fsp_ray.lake.query import query
 from fsp_ray.lake.rows import Row
-from fsp_ray.lake.sources import OnSkip, SourceVideo, list_source, log_skip
+from fsp_ray.lake.sources import Listing, OnSkip, Selection, list_source, log_skip
 from fsp_ray.lake.staging import collect_staging, staging
 from fsp_ray.lake.storage import Storage
 
@@ -103,14 +104,8 @@ class Lake:
         return self.storage.root
 
     def list_source(
-        self,
-        uri: str,
-        *,
-        limit: int | None = None,
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
-        on_skip: OnSkip = log_skip,
-    ) -> tuple[SourceVideo, ...]:
+        self, uri: str, selection: Selection | None = None, *, on_skip: OnSkip = log_skip
+    ) -> Listing:
         """List a source as `sources.list_source` does, hashing no file twice.
 
         Raises:
@@ -118,19 +113,17 @@ class Lake:
             LakeError: the memory of hashes can't be written.
         """
         memory = load_memory(self.storage)
-        videos = list_source(
-            uri, limit=limit, include=include, exclude=exclude, memory=memory, on_skip=on_skip
-        )
+        listing = list_source(uri, selection, memory=memory, on_skip=on_skip)
         learnt = {
             video.uri: Remembered(video.stamp, video.fingerprint)
-            for video in videos
+            for video in listing.videos
             if isinstance(video.media, LocalMedia)
             and is_worth_remembering(video.stamp, video.fingerprint)
             and memory.get(video.uri) != Remembered(video.stamp, video.fingerprint)
         }
         if learnt:
             save_memory(self.storage, {**memory, **learnt})
-        return videos
+        return listing
 
     def publish(self, local: Path, source_path: str, certificate: bytes = b"") -> str:
         """Put a finished video in its place, whole or not at all; return its URI.
@@ -149,8 +142,15 @@ class Lake:
 
     def withdraw(self, source_path: str) -> None:
         """Remove a published video and its certificate, if they are there."""
-        self.storage.remove(layout.published_path(source_path))
-        self.storage.remove(layout.certificate_path(source_path))
+        withdraw(self.storage, source_path)
+
+    def erase(self, entries: Sequence[LedgerEntry]) -> None:
+        """Remove the published files and all rows of some videos.
+
+        Raises:
+            LakeError: the lake can't be written; do it again.
+        """
+        erase(self.storage, entries)
 
     def published_uri(self, source_path: str) -> str:
         """Return where the published version of a source video lies, or would."""
@@ -242,6 +242,12 @@ class Lake:
         k: int = 5,
     ) -> Any:
         """Return counts of persons as a pyarrow Table; see demographics.demographics."""
+        return self.count_persons(by=by, since=since, k=k).table
+
+    def count_persons(
+        self, *, by: Sequence[Dimension], since: date | None = None, k: int = 5
+    ) -> Counts:
+        """Return counts of persons, and how many were kept back; see demographics.demographics."""
         return demographics(self.storage, by=by, since=since, k=k)
 
 

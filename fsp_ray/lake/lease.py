@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
-from fsp_ray.core.errors import FspError, LakeError
+from fsp_ray.core.errors import BusyError, LakeError
 from fsp_ray.lake.exclusive import create, read_aged
 from fsp_ray.lake.layout import LEASES
 from fsp_ray.lake.staging import is_dead
@@ -36,10 +36,6 @@ TTL_S: Final = 120.0
 
 _RENEWALS: Final = 6  # within the time that a lease lasts
 _ASK_EVERY_S: Final = 2.0
-
-
-class BusyError(FspError):
-    """Another run is at work on the lake."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 from fsp_ray.core import ids
 from fsp_ray.core.errors import LakeError, SourceError
@@ -16,7 +17,7 @@ from fsp_ray.lake.fingerprints import Memory, fingerprints
 from fsp_ray.lake.layout import VIDEO_SUFFIXES, has_video_suffix
 from fsp_ray.lake.media import BucketMedia, LocalMedia
 from fsp_ray.lake.storage import Storage
-from fsp_ray.lake.walk import Found, OnSkip, walk_bucket, walk_local
+from fsp_ray.lake.walk import Found, OnSkip, is_excluded, walk_bucket, walk_local
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,60 @@ class SourceVideo:
         return self.media.stamp() != self.stamp
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which videos of a source are meant.
+
+    Attributes:
+        include: if any, only paths that match one of these patterns (fnmatch over the whole
+            relative path; `*` also crosses `/`).
+        exclude: not the paths, nor anything in the folders, that match one of these.
+        since: only files that were modified then or later, by their own dates.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.since is not None and self.since.tzinfo is None:
+            raise ValueError("since must say its time zone")
+
+    def has_path(self, path: str) -> bool:
+        """Return True if a video of that path is meant, whenever it was modified."""
+        included = not self.include or any(fnmatchcase(path, word) for word in self.include)
+        return included and not is_excluded(path, self.exclude)
+
+    def has_time(self, modified_at: datetime) -> bool:
+        """Return True if a video that was modified then is meant."""
+        return self.since is None or modified_at >= self.since
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Sequence[SourceVideo]):
+    """What a source holds: a sequence of the videos that are meant.
+
+    Attributes:
+        root: absolute path or s3:// URI of the source.
+        videos: those that are meant, sorted by path.
+        paths: of all videos whose paths are meant, however old they are.
+    """
+
+    root: str
+    videos: tuple[SourceVideo, ...]
+    paths: frozenset[str]
+
+    @overload
+    def __getitem__(self, index: int) -> SourceVideo: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[SourceVideo, ...]: ...
+    def __getitem__(self, index: int | slice) -> SourceVideo | tuple[SourceVideo, ...]:
+        return self.videos[index]
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+
 def log_skip(path: str, why: str) -> None:
     """Say in the log that a file is not listed, and why."""
     _log.warning("%s is left out: %s", path, why)
@@ -62,14 +117,12 @@ def log_skip(path: str, why: str) -> None:
 
 def list_source(
     uri: str,
+    selection: Selection | None = None,
     *,
-    limit: int | None = None,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
     memory: Memory | None = None,
     on_skip: OnSkip = log_skip,
-) -> tuple[SourceVideo, ...]:
-    """List the videos of an archive, sorted by path.
+) -> Listing:
+    """List the videos of an archive.
 
     Files count by their suffix (VIDEO_SUFFIXES). Left out: names that start with a dot, lakes
     and all that is in them, links that lead out of the source, links to folders (each with a
@@ -77,10 +130,7 @@ def list_source(
 
     Args:
         uri: folder, single file, or s3://bucket/prefix.
-        limit: only the first so many.
-        include: if any, only paths that match one of these patterns (fnmatch over the whole
-            relative path; `*` also crosses `/`).
-        exclude: not the paths, nor anything in the folders, that match one of these.
+        selection: which videos are meant; None for all.
         memory: fingerprints known from before (Lake.list_source brings the lake's).
         on_skip: told what is left out.
 
@@ -89,20 +139,23 @@ def list_source(
             could not be told apart in the lake.
     """
     storage = _storage(uri)
+    meant = selection or Selection()
     walk = walk_local if storage.is_local else walk_bucket
-    chosen = [
+    found = [
         found
-        for found in walk(storage, exclude, on_skip)
-        if _is_included(found.path, include) and _is_video(found.path, on_skip)
+        for found in walk(storage, meant.exclude, on_skip)
+        if meant.has_path(found.path) and _is_video(found.path, on_skip)
     ]
-    if not chosen and storage.is_local and Path(storage.root).is_file():
+    if not found and storage.is_local and Path(storage.root).is_file():
         raise SourceError(
             f"{storage.root} is not a video file.",
             advice=f"Known suffixes are {' '.join(sorted(VIDEO_SUFFIXES))}.",
         )
-    chosen.sort(key=lambda found: found.path)
-    _check_distinct(chosen)
-    return _source_videos(chosen[:limit], memory or {})
+    found.sort(key=lambda found: found.path)
+    _check_distinct(found)
+    chosen = [video for video in found if meant.has_time(video.modified_at)]
+    videos = _source_videos(chosen, memory or {})
+    return Listing(storage.root, videos, frozenset(video.path for video in found))
 
 
 def _storage(uri: str) -> Storage:
@@ -110,10 +163,6 @@ def _storage(uri: str) -> Storage:
         return Storage.of(uri)
     except LakeError as error:
         raise SourceError(error.message, advice=error.advice) from error
-
-
-def _is_included(path: str, include: Sequence[str]) -> bool:
-    return not include or any(fnmatchcase(path, pattern) for pattern in include)
 
 
 def _is_video(path: str, on_skip: OnSkip) -> bool:

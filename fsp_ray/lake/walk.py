@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,7 @@ class Found:
 
     path: str
     size_bytes: int
+    modified_at: datetime
     stamp: str
     media: LocalMedia | BucketMedia
 
@@ -141,7 +143,9 @@ def _file(place: str, path: str, status: os.stat_result, on_skip: OnSkip) -> Ite
             on_skip(escaped(path), "not a regular file")
         return
     uri = _SURROGATES.sub(lambda match: quote_from_bytes(os.fsencode(match[0])), place)
-    yield Found(escaped(path), status.st_size, stamp_of(status), LocalMedia(place, uri))
+    modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
+    media = LocalMedia(place, uri)
+    yield Found(escaped(path), status.st_size, modified_at, stamp_of(status), media)
 
 
 def walk_bucket(storage: Storage, exclude: Sequence[str], on_skip: OnSkip) -> Iterator[Found]:
@@ -178,7 +182,8 @@ def walk_bucket(storage: Storage, exclude: Sequence[str], on_skip: OnSkip) -> It
         ):
             uri = f"s3://{key}"
             stamp = bucket_stamp(info["size"], info["ETag"])
-            yield Found(escaped(path), info["size"], stamp, BucketMedia(uri, uri))
+            media = BucketMedia(uri, uri)
+            yield Found(escaped(path), info["size"], info["LastModified"], stamp, media)
 
 
 def _is_hidden(path: str) -> bool:

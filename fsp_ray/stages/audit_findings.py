@@ -18,7 +18,7 @@ from fsp_ray.stages.staging import Staging
 
 Bools = npt.NDArray[np.bool_]
 
-_GALLERY_NAME: Final = "gallery.npz"
+GALLERY_NAME: Final = "gallery.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,14 +186,14 @@ def load_faces_found(staging: Staging, name: str) -> SourceFaces | None:
 
 def save_gallery(staging: Staging, persons: Mapping[str, F32]) -> None:
     """Stage f32[D] by person_id: how the auditor knows the people of a video. Biometric."""
-    with staging.writing(_GALLERY_NAME) as path, path.open("wb") as file:
+    with staging.writing(GALLERY_NAME) as path, path.open("wb") as file:
         np.savez(file, allow_pickle=False, **persons)
 
 
 def load_galleries(staging: Staging) -> dict[str, F32]:
     """Read the galleries of all videos of the run that have one by now, this one's included."""
     gallery: dict[str, F32] = {}
-    for path in staging.of_run(_GALLERY_NAME):
+    for path in staging.of_run(GALLERY_NAME):
         with np.load(path, allow_pickle=False) as data:
             gallery.update({person: data[person] for person in data.files})
     return gallery

@@ -10,7 +10,7 @@ import numpy as np
 from fsp_ray.core.face_types import FaceReading
 from fsp_ray.stages.staging import Staging
 
-_NAME: Final = "readings.npz"
+READINGS_NAME: Final = "readings.npz"
 # The latest videos of a run: reading all of a large archive's would cost more than it brings.
 MAX_VIDEOS: Final = 256
 
@@ -19,7 +19,7 @@ def save_readings(staging: Staging, readings: Sequence[FaceReading]) -> None:
     """Stage how a video's chosen faces read, for the other videos of the run. Biometric."""
     seen = [reading.embeddings for reading in readings if reading.embeddings]
     arrays = {str(judge): np.stack(column) for judge, column in enumerate(zip(*seen, strict=True))}
-    with staging.writing(_NAME) as path, path.open("wb") as file:
+    with staging.writing(READINGS_NAME) as path, path.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
@@ -28,7 +28,7 @@ def load_readings(staging: Staging) -> list[FaceReading]:
 
     Videos are resolved side by side: two at the very same time do not see one another.
     """
-    paths = [path for path in staging.of_run(_NAME) if path.parent != staging.root]
+    paths = [path for path in staging.of_run(READINGS_NAME) if path.parent != staging.root]
     paths.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     readings: list[FaceReading] = []
     for path in paths[:MAX_VIDEOS]:

@@ -220,7 +220,8 @@ def test_audits_add_up() -> None:
 def _work() -> SimpleNamespace:
     task = SimpleNamespace(path="x/a.mp4", size_bytes=2_500_000, uri="/src/x/a.mp4")
     problem = Problem("old.mp4", "failed", "empty: no bytes.")
-    return SimpleNamespace(todo=(task,), unchanged=4, given_up=(problem,))
+    gone = SimpleNamespace(source_path="gone.mp4")
+    return SimpleNamespace(todo=(task,), unchanged=4, given_up=(problem,), deleted=(gone,))
 
 
 def test_dry_run_plans_and_does_not_run(job: FakeJob, fsp: Fsp, source: str) -> None:
@@ -243,4 +244,5 @@ def test_dry_run_as_json(job: FakeJob, fsp: Fsp, source: str) -> None:
         "todo": [{"path": "x/a.mp4", "uri": "/src/x/a.mp4", "size_bytes": 2_500_000}],
         "unchanged": 4,
         "given_up": [{"path": "old.mp4", "status": "failed", "reason": "empty: no bytes."}],
+        "deleted": ["gone.mp4"],
     }

@@ -122,7 +122,7 @@ import sys, time, types
 from pathlib import Path
 import fsp_ray.cli.anonymize as anonymize
 fake = types.ModuleType("fsp_ray.raydata")
-fake.RunRequest = lambda *a, **k: None
+fake.RunRequest = lambda *a, **k: types.SimpleNamespace(dry_run=False)
 def run_job(request, listener):
     Path(sys.argv[2]).touch()
     time.sleep(50)

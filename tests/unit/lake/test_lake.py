@@ -113,12 +113,12 @@ def test_the_ledger(lake: Lake, video_row: Make, failed_row: Make) -> None:
     assert (entry.status, entry.reason, entry.fingerprint) == ("published", "", "sha256:1")
     assert entry.is_published
     same = {"fingerprint": "sha256:1", "pack": "open", "settings_hash": "0" * 16}
-    assert entry.is_done(**same)
+    assert entry.is_same(**same)
     for name in same:
-        assert not entry.is_done(**(same | {name: "other"}))
+        assert not entry.is_same(**(same | {name: "other"}))
     same["fingerprint"] = "sha256:0"
-    assert not ledger[str(passing["video_id"])].is_done(**same)
-    assert ledger[str(lasting["video_id"])].is_done(**same)
+    assert not ledger[str(passing["video_id"])].is_final
+    assert ledger[str(lasting["video_id"])].is_final
     assert not ledger[str(lasting["video_id"])].is_published
     with pytest.raises(KeyError):
         ledger["unknown"]

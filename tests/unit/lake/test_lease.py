@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from fsp_ray.core.errors import LakeError
+from fsp_ray.core.errors import BusyError, LakeError
 from fsp_ray.lake.exclusive import create, read_aged
-from fsp_ray.lake.lease import BusyError, leased
+from fsp_ray.lake.lease import leased
 from fsp_ray.lake.staging import staging
 from fsp_ray.lake.storage import Storage
 

@@ -3,13 +3,15 @@ from __future__ import annotations
 import os
 import pickle
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from fsp_ray.core import ids
 from fsp_ray.core.errors import FailureReason, SourceError, VideoError
-from fsp_ray.lake import Lake, LocalMedia, list_source, published_path
+from fsp_ray.lake import Lake, LocalMedia, Selection, list_source, published_path
+from fsp_ray.lake.sources import log_skip
 from fsp_ray.lake.walk import escaped
 
 
@@ -27,7 +29,10 @@ def write(path: Path, content: bytes = b"video") -> Path:
 
 
 def paths(source: Path, **options: object) -> list[str]:
-    return [video.path for video in list_source(str(source), **options)]  # type: ignore[arg-type]
+    on_skip = options.pop("on_skip", log_skip)
+    selection = Selection(**options)  # type: ignore[arg-type]
+    listing = list_source(str(source), selection, on_skip=on_skip)  # type: ignore[arg-type]
+    return [video.path for video in listing]
 
 
 def test_lists_videos_sorted_with_their_ids(source: Path) -> None:
@@ -71,13 +76,12 @@ def test_an_empty_folder_has_no_videos(source: Path) -> None:
     assert paths(source) == []
 
 
-def test_limit_include_exclude(source: Path) -> None:
+def test_include_exclude(source: Path) -> None:
     for name in ["a.mp4", "b/c.mp4", "b/d.mkv", "e/f.mp4"]:
         write(source / name)
-    assert paths(source, limit=2) == ["a.mp4", "b/c.mp4"]
-    assert paths(source, include=["*.mkv", "a*"]) == ["a.mp4", "b/d.mkv"]
-    assert paths(source, exclude=["b/"]) == ["a.mp4", "e/f.mp4"]
-    assert paths(source, exclude=["*/c.mp4"]) == ["a.mp4", "b/d.mkv", "e/f.mp4"]
+    assert paths(source, include=("*.mkv", "a*")) == ["a.mp4", "b/d.mkv"]
+    assert paths(source, exclude=("b/",)) == ["a.mp4", "e/f.mp4"]
+    assert paths(source, exclude=("*/c.mp4",)) == ["a.mp4", "b/d.mkv", "e/f.mp4"]
 
 
 def test_hostile_names_keep_apart(source: Path) -> None:
@@ -186,7 +190,7 @@ def test_a_folder_that_can_not_be_listed_stops_it(
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(SourceError, match="closed"):
         list_source(str(source))
-    assert paths(source, exclude=["closed"]) == []
+    assert paths(source, exclude=("closed",)) == []
 
 
 def test_has_changed(source: Path) -> None:
@@ -263,3 +267,18 @@ def test_a_damaged_memory_only_costs_time(source: Path, lake: Lake) -> None:
     write(source / "a.mp4")
     write(Path(lake.uri) / "_cache" / "fingerprints.parquet", b"garbage")
     assert [v.path for v in lake.list_source(str(source))] == ["a.mp4"]
+
+
+def test_since_is_by_the_files_own_date_and_hides_no_path(source: Path) -> None:
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    for name in ("a.mp4", "b/c.mp4", "b/d.mkv", "e/f.mp4"):
+        write(source / name)
+    for name, hours in (("a.mp4", -1), ("b/c.mp4", 0), ("b/d.mkv", 1), ("e/f.mp4", -2)):
+        then = (noon + timedelta(hours=hours)).timestamp()
+        os.utime(source / name, (then, then))
+    listing = list_source(str(source), Selection(include=("?/*",), since=noon))
+    assert [video.path for video in listing] == ["b/c.mp4", "b/d.mkv"]
+    assert listing.paths == {"b/c.mp4", "b/d.mkv", "e/f.mp4"}
+    assert listing.root == str(source)
+    with pytest.raises(ValueError, match="time zone"):
+        Selection(since=datetime(2026, 5, 1))

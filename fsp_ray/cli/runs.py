@@ -1,0 +1,111 @@
+"""Runs of the job from the command line: what `anonymize` and `refresh` have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fsp_ray.cli.console import note, plural, print_json
+from fsp_ray.cli.exits import ExitCode
+from fsp_ray.cli.progress import listener
+from fsp_ray.cli.summary import print_deleted, print_problems, print_summary, print_worklist
+from fsp_ray.core.config import RunSettings
+from fsp_ray.core.errors import SettingsError
+from fsp_ray.core.progress import RunSummary
+
+if TYPE_CHECKING:  # importing raydata imports Ray, importing lake takes a second
+    from fsp_ray.lake import Selection
+    from fsp_ray.raydata import RunRequest
+
+WAIT_S: Final = 600.0
+"""How long a run waits for another one on the lake, if it is not told."""
+
+
+def settings(pack: str, replace: str, privacy: str, audit_retries: int, audio: str) -> RunSettings:
+    """Return the settings that options say.
+
+    Raises:
+        SettingsError: a word that is none of an option's.
+    """
+    return RunSettings(
+        pack=pack,
+        replace=replace,  # pyright: ignore[reportArgumentType] - a word or an error
+        privacy=privacy,  # pyright: ignore[reportArgumentType] - a word or an error
+        audit_retries=audit_retries,
+        audio=audio,  # pyright: ignore[reportArgumentType] - a word or an error
+    )
+
+
+def selection(
+    include: Sequence[str] | None, exclude: Sequence[str] | None, since: datetime | None
+) -> Selection:
+    """Return which videos options mean. Times are in UTC."""
+    from fsp_ray.lake import Selection  # noqa: PLC0415 - takes a second
+
+    then = None if since is None else since.replace(tzinfo=UTC)
+    return Selection(tuple(include or ()), tuple(exclude or ()), then)
+
+
+def run(source: str, lake: str, *, as_json: bool, **options: Any) -> ExitCode:
+    """Run the job, or show what it would do; return the exit code.
+
+    Args:
+        source, lake: of the run.
+        as_json: print JSON.
+        options: further fields of `RunRequest`.
+
+    Raises:
+        SettingsError: the source is not there, or an option makes no sense.
+    """
+    existing_source(source)
+    from fsp_ray.raydata import RunRequest  # noqa: PLC0415 - Ray takes seconds
+
+    request = RunRequest(source, lake, **options)
+    if request.dry_run:
+        _show_plan(request, as_json=as_json)
+        return ExitCode.DONE
+    summary = execute(request)
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        print_summary(summary)
+    print_problems(summary.problems)
+    print_deleted(summary.deleted, summary.withdrawn)
+    return ExitCode.DONE if summary.all_published else ExitCode.INCOMPLETE
+
+
+def execute(request: RunRequest) -> RunSummary:
+    """Run the job with its progress on stderr."""
+    from fsp_ray.raydata import anonymize as run_job  # noqa: PLC0415 - Ray takes seconds
+
+    # stdout belongs to the results, even should a library print.
+    with listener() as tell, contextlib.redirect_stdout(sys.stderr):
+        return run_job(request, tell)
+
+
+def existing_source(source: str) -> None:
+    """Check that a local source is there.
+
+    Raises:
+        SettingsError: nothing lies at the path.
+    """
+    if "://" not in source and not Path(source).exists():
+        raise SettingsError(
+            f"There is no {source}.",
+            advice="SOURCE is a folder with videos, one video file, or s3://bucket/prefix.",
+        )
+
+
+def _show_plan(request: RunRequest, *, as_json: bool) -> None:
+    from fsp_ray.raydata import plan  # noqa: PLC0415 - Ray takes seconds
+
+    work = plan(request)
+    print_worklist(work, as_json=as_json)
+    print_problems(work.given_up)
+    print_deleted([entry.source_path for entry in work.deleted], 0)
+    todo = plural(len(work.todo), "video")
+    note(f"Dry run, nothing was written: {todo} to do, {work.unchanged:,} unchanged.")
