@@ -193,8 +193,8 @@ def check_ray() -> Iterator[Finding]:
     from fsp_ray.raydata.cluster import cluster  # noqa: PLC0415 - Ray takes seconds
 
     try:
-        with cluster(None) as cpus:
-            yield Finding("ok", "Ray", f"a local one starts, with {cpus} CPUs")
+        with cluster(None) as share:
+            yield Finding("ok", "Ray", f"a local one starts, for {share.workers} workers")
     except FspError as error:
         yield Finding("fail", "Ray", error.message, error.advice)
 

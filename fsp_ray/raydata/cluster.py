@@ -18,7 +18,7 @@ from typing import Any
 import ray
 from ray.data import DataContext
 
-from fsp_ray.raydata.resources import ClusterError, Wishes, nodes_of, share_out
+from fsp_ray.raydata.resources import ClusterError, Share, Wishes, nodes_of, share_out
 
 # Of a local Ray. Rows are paths and counts; batches of frames only with `--layout frames`.
 OBJECT_STORE_BYTES = {"auto": 160 << 20, "shards": 160 << 20, "frames": 640 << 20}
@@ -41,13 +41,13 @@ _WISHES = Wishes()
 
 
 @contextmanager
-def cluster(address: str | None, wishes: Wishes = _WISHES) -> Generator[int]:
+def cluster(address: str | None, wishes: Wishes = _WISHES) -> Generator[Share]:
     """Join the cluster at `address`, or start a local one for the time of the block.
 
     A Ray that this process is already connected to is used as it is, and left running.
 
     Yields:
-        How many workers it has room for.
+        What the run takes of it.
 
     Raises:
         ClusterError: the cluster can't be reached or started, or will never have room for the run.
@@ -57,7 +57,7 @@ def cluster(address: str | None, wishes: Wishes = _WISHES) -> Generator[int]:
         _start(address, OBJECT_STORE_BYTES[wishes.layout])
     try:
         _configure(DataContext.get_current())
-        yield share_out(nodes_of(ray.nodes()), wishes, grows=bool(address) and _grows()).workers
+        yield share_out(nodes_of(ray.nodes()), wishes, grows=bool(address) and _grows())
     finally:
         if ours:
             ray.shutdown()

@@ -81,7 +81,7 @@ class _Run:
         origins = {source.video_id: self._origin(source) for source in work.todo}
         with (
             self._lake.staging(self._tally.run_id, origins) as staging,
-            cluster(request.address, request.wishes) as workers,
+            cluster(request.address, request.wishes) as share,
         ):
             context = RunContext(
                 run_id=self._tally.run_id,
@@ -89,12 +89,14 @@ class _Run:
                 staging=str(staging),
                 settings=request.settings,
                 secret=self._secret(),
+                share=share,
+                stall_s=request.stall_s,
             )
             shelf = Shelf(staging)
-            for sources in waves(work.todo, workers=workers):
+            for sources in waves(work.todo, workers=share.workers):
                 for source in sources:
                     stage_video(staging, source.video_id, origins[source.video_id])
-                wave = Wave(context, workers=workers, report=self._report())
+                wave = Wave(context, report=self._report())
                 self._one(wave, sources, work.attempts)
                 shelf.put([source.video_id for source in sources])
 

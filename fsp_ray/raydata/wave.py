@@ -49,9 +49,9 @@ Report = Callable[[Phase, int, int], None]
 class Wave:
     """The videos under way at once, and what became of each."""
 
-    def __init__(self, context: RunContext, *, workers: int, report: Report) -> None:
+    def __init__(self, context: RunContext, *, report: Report) -> None:
         self._context = context
-        self._workers = workers
+        self._workers = context.share.workers
         self._report = report
         self._failures: dict[str, Failure] = {}
         self._counted: set[tuple[Phase, str]] = set()

@@ -10,6 +10,7 @@ import pytest
 
 from fsp_ray.raydata import run as run_module
 from fsp_ray.raydata import wave as wave_module
+from fsp_ray.raydata.resources import Share, Wishes
 from fsp_ray.raydata.rows import RayRow, from_row, to_row
 from fsp_ray.raydata.workers import RunContext
 
@@ -38,5 +39,5 @@ def _run_actors(
 
 
 @contextmanager
-def _cluster(address: str | None) -> Generator[int]:
-    yield 1
+def _cluster(address: str | None, wishes: Wishes) -> Generator[Share]:
+    yield Share()

@@ -57,8 +57,8 @@ def test_a_ray_that_does_not_come_up_is_said(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.ray
 def test_a_ray_that_is_there_is_left_running_and_our_own_is_not() -> None:
     def run(address: str | None = None) -> None:
-        with cluster(address) as cpus:
-            assert cpus == ray.cluster_resources()["CPU"]
+        with cluster(address) as share:
+            assert share.workers == ray.cluster_resources()["CPU"]
             assert DataContext.get_current().max_errored_blocks == -1
             raise KeyboardInterrupt
 

@@ -171,7 +171,7 @@ def _run(ray: FakeRay, names: str) -> tuple[list[VideoResult], Reported, Wave]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "run_tasks", ray.run)
         patch.setattr(module, "run_actors", ray.run)
-        wave = Wave(CONTEXT, workers=2, report=lambda *step: reported.append(step))
+        wave = Wave(CONTEXT, report=lambda *step: reported.append(step))
         sources = [source(name) for name in names]
         results = wave.run(sources, wave.plan(sources))
     return results, reported, wave
