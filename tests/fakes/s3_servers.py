@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +98,14 @@ class S3Server:
         self.client().create_bucket(Bucket=name)
         return f"s3://{name}"
 
-    def objects(self, uri: str) -> dict[str, tuple[str, int]]:
-        """Return (etag, size) by key of everything under a URI."""
+    def objects(self, uri: str) -> dict[str, tuple[str, int, datetime]]:
+        """Return (etag, size, time of writing) by key of everything under a URI."""
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         pages = (
             self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         )
         return {
-            item["Key"]: (item["ETag"].strip('"'), item["Size"])
+            item["Key"]: (item["ETag"].strip('"'), item["Size"], item["LastModified"])
             for page in pages
             for item in page.get("Contents", ())
         }
