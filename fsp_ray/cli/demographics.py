@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fsp_ray.cli.console import note, plural
 from fsp_ray.cli.options import JsonOption, LakeArgument
 from fsp_ray.cli.rows import RowFormat, print_answer
 from fsp_ray.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from fsp_ray.lake import Counts
 
 DEFAULT_K = 5
 
@@ -39,7 +43,8 @@ def demographics(
     """Count the persons in a lake by apparent age group and gender.
 
     A person counts once in each video. Counts under k are kept back, and as many more as are
-    needed so that none follows from the others: those rows read *suppressed*.
+    needed so that none follows from totals of rows and columns: those read *suppressed*. Two
+    tables of different days (--since) can be subtracted from one another; publish one.
 
     Example: **fsp demographics ./lake --by gender,month --format csv**
     """
@@ -66,5 +71,22 @@ def print_demographics(
             advice=f"--by takes one or more of {', '.join(DIMENSIONS)}, with commas between.",
         )
     day = None if since is None else since.date()
-    answer = Lake.open(lake).demographics(by=columns, since=day, k=k)
-    print_answer(answer, fmt)
+    counts = Lake.open(lake).count_persons(by=columns, since=day, k=k)
+    print_answer(counts.table, fmt)
+    if counts.kept_back:
+        note(_footnote(counts, k))
+
+
+def _footnote(counts: Counts, k: int) -> str:
+    """Return how many counts are kept back, and why."""
+    others = counts.kept_back - counts.small
+    text = (
+        f"{counts.kept_back:,} of {plural(counts.table.num_rows, 'count')} kept back:"
+        f" {counts.small:,} under {k}, {others:,} so that those can't be worked out."
+    )
+    if counts.exposed:
+        text += (
+            f" Who knows totals of rows and columns may narrow {counts.exposed:,} of them down to"
+            f" less than {k}: fewer columns protect better."
+        )
+    return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsp_ray.lake.demographics import DIMENSIONS, Dimension
+from fsp_ray.lake.demographics import DIMENSIONS, Counts, Dimension
 from fsp_ray.lake.lake import Lake
 from fsp_ray.lake.layout import VIDEO_SUFFIXES, published_path
 from fsp_ray.lake.lease import Lease
@@ -19,6 +19,7 @@ __all__ = [
     "TABLES",
     "VIDEO_SUFFIXES",
     "BucketMedia",
+    "Counts",
     "Dimension",
     "Lake",
     "Lease",

@@ -4,76 +4,59 @@ What is counted: persons of published videos, each once a video. Persons are not
 videos, on purpose, so somebody seen in two videos counts twice.
 
 What is kept back: a count under k, for a reader who knows that somebody is in a small group could
-learn the rest of the row. And since the number of all persons stands elsewhere (a run's summary),
-one such count alone would follow by subtraction: further cells, the smallest first, are kept back
-until at least two are and they hold at least k persons together. No totals are given. Two tables
-of the same lake by different columns can still be subtracted from one another: publish one.
-(Cell suppression, primary and complementary, as in Hundepool et al., Statistical Disclosure
-Control, 2012, ch. 4.)
+learn the rest of the row; and as many others as keep those from being worked out from totals
+(suppression.py). No totals are given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal, get_args
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fsp_ray.core.ages import AGE_GROUPS
 from fsp_ray.core.errors import LakeError
+from fsp_ray.lake.attackers import attackers
 from fsp_ray.lake.query import query
 from fsp_ray.lake.storage import Storage
+from fsp_ray.lake.suppression import keep_back
 
 Dimension = Literal["age_group", "gender", "day", "month", "folder"]
+
+_compute: Final[Any] = pc  # its functions are made at import; no checker knows them
 
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 
 # `day` and `month` are those of the recording; none where the file does not say.
-_EXPRESSIONS: Final[dict[Dimension, str]] = {
-    "age_group": "p.age_group",
-    "gender": "p.gender",
-    "day": "strftime(v.recorded_on, '%Y-%m-%d')",
-    "month": "strftime(v.recorded_on, '%Y-%m')",
-    "folder": r"regexp_replace(v.source_path, '(^|/)[^/]*$', '', 's')",
+_OF_VIDEOS: Final[dict[Dimension, str]] = {
+    "day": "strftime(recorded_on, '%Y-%m-%d')",
+    "month": "strftime(recorded_on, '%Y-%m')",
+    "folder": r"regexp_replace(source_path, '(^|/)[^/]*$', '', 's')",
 }
+# Ages stand by age, the rest by name, what is not known last.
+_ORDER: Final = {"age_group": f"array_position({list(AGE_GROUPS)}, age_group)"}
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One combination of groups. Counts are None if kept back."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """Counts with the small ones kept back.
 
-    groups: tuple[str | None, ...]
-    persons: int | None
-    visible_s: float | None
-
-    @property
-    def suppressed(self) -> bool:
-        """True if the counts are kept back."""
-        return self.persons is None
-
-
-def suppress(cells: Sequence[Cell], k: int) -> tuple[Cell, ...]:
-    """Keep back the counts under k, and enough others that the sum of all reveals none.
-
-    Among those of one size, it is the order of the cells that decides.
+    Attributes:
+        table: pyarrow Table: a string column a dimension, `persons`, `visible_s`, `suppressed`.
+        kept_back: cells that are null.
+        small: of those, cells that hold less than k; the others are there for their sake.
+        exposed: of those kept back, cells that somebody can narrow down to less than k who knows
+            the total of every row, column and layer.
     """
-    order = sorted(range(len(cells)), key=lambda place: cells[place].persons or 0)
-    kept_back: list[int] = []
-    hidden = 0
-    for place in order:
-        persons = cells[place].persons or 0
-        # One small cell alone holds less than k, so reaching k takes at least two.
-        if persons >= k and (not kept_back or hidden >= k):
-            break
-        kept_back.append(place)
-        hidden += persons
-    gone = frozenset(kept_back)
-    return tuple(
-        replace(cell, persons=None, visible_s=None) if place in gone else cell
-        for place, cell in enumerate(cells)
-    )
+
+    table: Any
+    kept_back: int = 0
+    small: int = 0
+    exposed: int = 0
 
 
 def demographics(
@@ -82,8 +65,8 @@ def demographics(
     by: Sequence[Dimension] = ("age_group", "gender"),
     since: date | None = None,
     k: int = 5,
-) -> Any:
-    """Return a pyarrow Table: a string column a dimension, `persons`, `visible_s`, `suppressed`.
+) -> Counts:
+    """Return counts of persons.
 
     Args:
         by: columns to count by; no combination without persons is listed.
@@ -94,19 +77,19 @@ def demographics(
         LakeError: an unknown dimension, a k under 1, or the tables can't be read.
     """
     _check(by, k)
-    cells = suppress(_cells(storage, by, since), k)
-    columns = {
-        name: pa.array([cell.groups[place] for cell in cells], pa.string())
-        for place, name in enumerate(by)
+    answer = _cells(storage, by, since)
+    if not answer.num_rows:
+        return Counts(answer.append_column("suppressed", pa.array([], pa.bool_())))
+    groups = [answer.column(name).to_pylist() for name in by]
+    kept = keep_back(attackers(groups, answer.column("persons").to_numpy(), by), k)
+    shown = pa.array(~kept.hidden)
+    counted = {
+        name: _compute.if_else(shown, answer.column(name), None)
+        for name in ("persons", "visible_s")
     }
-    return pa.table(
-        {
-            **columns,
-            "persons": pa.array([cell.persons for cell in cells], pa.int64()),
-            "visible_s": pa.array([cell.visible_s for cell in cells], pa.float64()),
-            "suppressed": pa.array([cell.suppressed for cell in cells], pa.bool_()),
-        }
-    )
+    columns = {name: answer.column(name) for name in by} | counted
+    table = pa.table({**columns, "suppressed": pa.array(kept.hidden)})
+    return Counts(table, int(kept.hidden.sum()), kept.small, int(kept.exposed.sum()))
 
 
 def _check(by: Sequence[Dimension], k: int) -> None:
@@ -120,22 +103,16 @@ def _check(by: Sequence[Dimension], k: int) -> None:
         raise LakeError(f"k can't be {k}.", advice="5 is usual; 1 keeps nothing back.")
 
 
-def _cells(storage: Storage, by: Sequence[Dimension], since: date | None) -> list[Cell]:
-    groups = ", ".join(f"{_EXPRESSIONS[name]} AS {name}" for name in by)
-    recorded = "" if since is None else f" AND v.recorded_on >= DATE '{since:%Y-%m-%d}'"
-    answer = query(
+def _cells(storage: Storage, by: Sequence[Dimension], since: date | None) -> Any:
+    of_videos = "".join(f", {sql} AS {name}" for name, sql in _OF_VIDEOS.items() if name in by)
+    recorded = "" if since is None else f" AND recorded_on >= DATE '{since:%Y-%m-%d}'"
+    order = ", ".join(f"{_ORDER.get(name, name)} NULLS LAST" for name in by)
+    return query(
         storage,
-        f"SELECT {groups}, count(*) AS persons, sum(p.visible_s) AS visible_s"  # noqa: S608 - all
-        " FROM persons p JOIN videos v USING (video_id)"  # parts are ours, or a date
-        f" WHERE v.status IN ('published', 'unchanged'){recorded} GROUP BY ALL",
+        f"WITH seen AS (SELECT video_id{of_videos} FROM videos"  # noqa: S608 - all parts are ours
+        f" WHERE status IN ('published', 'unchanged'){recorded}),"
+        f" counted AS (SELECT {', '.join(by)}, count(*) AS persons,"
+        " round(sum(visible_s), 3) AS visible_s"
+        " FROM persons JOIN seen USING (video_id) GROUP BY ALL)"
+        f" FROM counted ORDER BY {order}",
     )
-    cells = [
-        Cell(tuple(row[name] for name in by), row["persons"], round(row["visible_s"], 3))
-        for row in answer.to_pylist()
-    ]
-    return sorted(cells, key=lambda cell: tuple(map(_rank, cell.groups)))
-
-
-def _rank(group: str | None) -> tuple[bool, int, str]:
-    """Ages by age, the rest by name, what is not known last."""
-    return (group is None, AGE_GROUPS.index(group) if group in AGE_GROUPS else 0, group or "")

@@ -4,40 +4,12 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fsp_ray.core.ages import AGE_GROUPS
 from fsp_ray.core.errors import LakeError
 from fsp_ray.lake import Lake
-from fsp_ray.lake.demographics import Cell, suppress
 
 Make = Callable[..., dict[str, object]]
-
-
-@given(st.lists(st.integers(1, 40), max_size=12), st.integers(1, 12))
-def test_the_law_of_suppression(counts: list[int], k: int) -> None:
-    cells = [Cell((str(place),), n, float(n)) for place, n in enumerate(counts)]
-    shown = suppress(cells, k)
-    hidden = [n for n, cell in zip(counts, shown, strict=True) if cell.suppressed]
-    assert [cell.groups for cell in shown] == [cell.groups for cell in cells]
-    for n, cell in zip(counts, shown, strict=True):
-        assert cell.persons in (n, None)
-        assert (cell.visible_s is None) == cell.suppressed
-    # Primary: no small count is shown. Not more than needed: with no small count, all are shown.
-    assert all(cell.suppressed or cell.persons >= k for cell in shown)
-    if min(counts, default=k) >= k:
-        assert not hidden
-    # Complementary: who knows the sum of all learns no small count from the rest.
-    if hidden and len(hidden) < len(counts):
-        assert len(hidden) >= 2
-        assert sum(hidden) >= k
-    # Sparing: without the largest that was kept back, one of those laws would be broken.
-    small = [n for n in counts if n < k]
-    extra = sorted(hidden)[len(small) :]
-    if extra:
-        before = sorted(hidden)[:-1]
-        assert len(before) < 2 or sum(before) < k
 
 
 @pytest.fixture
