@@ -24,7 +24,7 @@ MEANINGS: Final[Mapping[int, str]] = {
     ExitCode.FAILED: "the run itself failed; what it committed stays",
     ExitCode.USAGE: "wrong usage; nothing was done",
     ExitCode.INCOMPLETE: "the run finished, and some videos are not published",
-    75: "another run holds the lake; nothing was done",
+    ExitCode.BUSY: "another run holds the lake; nothing was done",
     ExitCode.INTERRUPTED: "interrupted; what was published stays",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -56,6 +57,16 @@ class RayHead:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
+    def metric_names(self) -> set[str]:
+        """Return the names of what the node tells Prometheus now; none while it does not answer."""
+        try:
+            url = f"http://127.0.0.1:{self.metrics_port}/metrics"
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                text = answer.read().decode("utf-8")
+        except OSError:
+            return set()
+        return set(re.findall(r"^([a-zA-Z_:]+)(?=[ {])", text, re.MULTILINE))
+
     def submit(
         self, *entrypoint: str, token: Path | None = None, timeout_s: float = 200.0
     ) -> subprocess.CompletedProcess[str]:
@@ -86,7 +97,7 @@ def ray_head(
     token = folder / "token"
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32), encoding="ascii")
-    gcs, dashboard, agent, grpc, client, metrics = _free_ports(6)
+    gcs, dashboard, agent, grpc, client, metrics = free_ports(6)
     head_environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -142,7 +153,8 @@ def _answers(head: RayHead) -> bool:
     return True
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of loopback that nobody has, now."""
     taken = [socket.socket() for _ in range(count)]
     try:
         for one in taken:

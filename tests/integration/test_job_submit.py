@@ -16,7 +16,7 @@ import pytest
 from tests.fakes.media import Clip, write_clip
 from tests.fakes.processes import command, descendants
 from tests.fakes.ray_head import RayHead, ray_head
-from tests.faults.invariants import check_done
+from tests.faults.invariants import check_done, rows_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -34,6 +34,7 @@ class Submitted:
     status: str = ""
     message: str = ""
     raylets: int = 0
+    metrics: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Story:
         return self.run("python", script, str(self.source), str(self.lake), *options)
 
     def run(self, *entrypoint: str) -> Submitted:
-        watch = _Watch(self.head.pid)
+        watch = _Watch(self.head)
         with watch:
             done = self.head.submit(*entrypoint, token=self.head.token_file)
         log = _COLOUR.sub("", done.stdout)
@@ -56,23 +57,34 @@ class Story:
         assert said, log
         told = self.head.get(f"/api/jobs/{said[1]}")
         return Submitted(
-            done.returncode, log, told["status"], told["message"] or "", watch.most_raylets
+            done.returncode,
+            log,
+            told["status"],
+            told["message"] or "",
+            watch.most_raylets,
+            frozenset(watch.metrics),
         )
 
 
 class _Watch(threading.Thread):
-    """Counts the Rays below a process: a job that starts a Ray of its own makes a second."""
+    """Looks at a head while a job runs.
 
-    def __init__(self, pid: int) -> None:
+    It counts the Rays below it: a job that starts a Ray of its own makes a second. It collects
+    the names of what Prometheus would be told.
+    """
+
+    def __init__(self, head: RayHead) -> None:
         super().__init__(daemon=True)
-        self._pid, self._over = pid, threading.Event()
+        self._head, self._over = head, threading.Event()
         self.most_raylets = 0
+        self.metrics: set[str] = set()
 
     def run(self) -> None:
         while not self._over.wait(0.5):
-            names = [command(pid).partition(" ")[0] for pid in descendants(self._pid)]
+            names = [command(pid).partition(" ")[0] for pid in descendants(self._head.pid)]
             now = sum(name.endswith("/raylet") for name in names)
             self.most_raylets = max(self.most_raylets, now)
+            self.metrics |= self._head.metric_names()
 
     def __enter__(self) -> _Watch:
         self.start()
@@ -150,6 +162,22 @@ def test_its_log_holds_progress_and_summary_and_no_token(story: Story, first: Su
     assert story.head.token_file.read_text("ascii") not in first.log
 
 
+def test_a_refresh_after_it_changes_nothing(story: Story, first: Submitted) -> None:
+    before = rows_of(str(story.lake))
+    for _ in range(2):
+        again = story.job("jobs/refresh.py", *COVER)
+        assert (again.code, again.status) == (0, "SUCCEEDED"), again.log
+        assert "0 published, 2 unchanged" in again.log
+    assert rows_of(str(story.lake)) == before
+
+
+def test_prometheus_is_told_what_the_dashboard_asks_for(first: Submitted) -> None:
+    assert {"ray_fsp_frames_total", "ray_fsp_stage_seconds_total"} <= first.metrics
+    assert "ray_fsp_shard_seconds_bucket" in first.metrics
+    assert {"ray_node_cpu_utilization", "ray_node_mem_used"} <= first.metrics
+    assert "ray_object_store_memory" in first.metrics
+
+
 def test_a_job_that_leaves_a_video_undone_failed_and_says_why(
     story: Story, first: Submitted
 ) -> None:
@@ -173,7 +201,7 @@ def test_a_job_told_where_no_ray_is_says_so_soon(story: Story, first: Submitted)
 
 def test_a_job_carries_its_code_and_nothing_else(package: dict[str, Any]) -> None:
     files = package["files"]
-    for needed in ("jobs/anonymize.py", "fsp_ray/cli/main.py", "fsp_ray/models/packs/open.toml"):
+    for needed in ("jobs/refresh.py", "fsp_ray/cli/main.py", "fsp_ray/models/packs/open.toml"):
         assert needed in files
     tops = {path.partition("/")[0] for path in files}
     assert tops <= {"fsp_ray", "jobs", "pyproject.toml", "LICENSE", ".gitignore", ".rayignore"}
