@@ -26,7 +26,6 @@ from fsp_ray.video import decode, prefetch
 # store, while one more is made and one more is copied out: 64 MiB a worker.
 BATCH_BYTES: Final = 16 << 20
 WAITING_BATCHES: Final = 2
-DECODE_RETRIES: Final = 2  # as a worker's: the last one may read the tombstone
 _BEAT_S: Final = 1.0
 
 
@@ -79,7 +78,7 @@ def _decoded(
 _DECODER = cast("Any", ray.remote)(  # its stubs lack what streams take
     num_cpus=DECODER_CPUS,
     num_returns="streaming",
-    max_retries=DECODE_RETRIES,
+    max_retries=-1,  # its tombstone bounds them
     _generator_backpressure_num_objects=WAITING_BATCHES,
     # On whatever node has most to spare: the worker's own has the least.
     scheduling_strategy="SPREAD",

@@ -20,10 +20,13 @@ from fsp_ray.lake import SourceVideo
 from fsp_ray.raydata import metrics
 from fsp_ray.raydata.resources import LIGHT_STEP_CPUS, ClusterError
 from fsp_ray.raydata.rows import RayRow, from_row, to_row
+from fsp_ray.raydata.watchdog import TRIES
 from fsp_ray.raydata.workers import RunContext, ShardTask
 from fsp_ray.stages.results import DrawnVideo, PlannedVideo
 
-MAX_RETRIES = 2  # a video that kills its worker is given up after this many more tries
+# A worker on a node that is lost is "unavailable" for the seconds in which Ray repeats a task many
+# times. That a video which kills its workers is given up is what their tombstones see to.
+WITHOUT_END = -1
 
 # Ray sees whole tasks, not the steps in them, which the watchdog does: this is for what no worker
 # can say of itself: that it is frozen, that its node is cut off, that there is no place for it.
@@ -55,7 +58,7 @@ def run_tasks(
         work,
         fn_kwargs={"context": context},
         num_cpus=LIGHT_STEP_CPUS,
-        max_retries=MAX_RETRIES,
+        max_retries=WITHOUT_END,
     )
     yield from _results(done, patience_s(items, context.stall_s))
 
@@ -81,8 +84,8 @@ def run_actors(
         ),
         num_cpus=context.share.cpus_per_worker,
         num_gpus=context.share.gpus_per_worker,
-        max_restarts=-1,
-        max_task_retries=MAX_RETRIES,
+        max_restarts=WITHOUT_END,
+        max_task_retries=WITHOUT_END,
     )
     yield from _results(done, patience_s(items, context.stall_s))
 
@@ -100,7 +103,7 @@ def patience_s(items: Sequence[object], stall_s: float) -> float:
 
     A long shard, for there are videos with a single keyframe, may take hours over its frames.
     """
-    return _PLACE_S + (1 + MAX_RETRIES) * stall_s + max(map(_slowest_s, items))
+    return _PLACE_S + TRIES * stall_s + max(map(_slowest_s, items))
 
 
 def _slowest_s(item: object) -> float:

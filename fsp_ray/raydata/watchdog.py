@@ -26,10 +26,11 @@ from fsp_ray.stages.staging import Staging
 
 STALL_S: Final = 300.0
 """A worker that takes no step for so long hangs. Reads from storage time out before."""
+TRIES: Final = 3
+"""A piece of work on which so many workers were killed without a word is given up: by the kernel
+or by Ray, for memory, or with their node."""
 # A crash may be the doing of what the process did before: a fresh one tries again, once.
 _MAX_CRASHES: Final = 2
-# Killed without a word: by the kernel or by Ray for memory, which Ray repeats without end.
-_MAX_KILLED: Final = 3
 _POLLS: Final = 10
 _FOLDER: Final = "tombstones"
 _BEGAN: Final = "began "
@@ -77,7 +78,7 @@ class Tombstone:
         if len(crashed) >= _MAX_CRASHES:
             what = _CRASH.findall(crashed[-1])[0].lower()
             raise _died(f"{len(crashed)} workers crashed{_place(crashed[-1])}: {what}.")
-        if len(ends) >= _MAX_KILLED:
+        if len(ends) >= TRIES:
             raise VideoError(
                 FailureReason.WORKER,
                 f"{len(ends)} workers were killed on this video.",
