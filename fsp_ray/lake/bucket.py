@@ -21,6 +21,7 @@ from botocore.exceptions import NoCredentialsError
 from fsspec.asyn import sync, sync_wrapper
 from s3fs import S3FileSystem
 
+from fsp_ray.core.errors import LakeError
 from fsp_ray.lake.bucket_errors import (
     NOT_OS_ERRORS,
     ChangedError,
@@ -31,8 +32,11 @@ from fsp_ray.lake.bucket_errors import (
 
 T = TypeVar("T")
 
-PATIENCE_S: Final = 60.0
-"""How long a request is made again while its server fails: a server restarts within it."""
+PATIENCE_VARIABLE: Final = "FSP_BUCKET_PATIENCE_S"
+"""How long a request is made again while its server fails. Default: a server restarts in it."""
+
+_PATIENCE_S: Final = 60.0
+_LONGEST_PATIENCE_S: Final = 3600.0
 
 _CONNECT_S: Final = 10.0
 _SILENCE_S: Final = 20.0
@@ -47,7 +51,7 @@ _CONNECTIONS: Final = 16
 
 
 class PatientS3(S3FileSystem):
-    """s3fs that asks again for PATIENCE_S, keeps no listings, and raises nothing but OSError."""
+    """s3fs that asks again for a while, keeps no listings, and raises nothing but OSError."""
 
     retries = 1  # ours are counted in seconds, not in attempts
     connect_timeout = _CONNECT_S
@@ -136,7 +140,7 @@ class PatientS3(S3FileSystem):
 
     def _patience_s(self) -> float:
         given_up_just_now = time.monotonic() - self._given_up_at < _REMEMBERED_S
-        return 0.0 if given_up_just_now else PATIENCE_S
+        return 0.0 if given_up_just_now else patience_s()
 
     async def _keys(self) -> Mapping[str, str]:
         """Return the keys that the AWS chain finds now, as deltalake calls them."""
@@ -185,6 +189,25 @@ class PatientS3(S3FileSystem):
         if endpoint.startswith("http://"):
             options["aws_allow_http"] = "true"
         return options
+
+
+def patience_s() -> float:
+    """Return how long a request is made again while its server fails.
+
+    Raises:
+        LakeError: the environment says something else than a number of seconds.
+    """
+    text = os.environ.get(PATIENCE_VARIABLE) or str(_PATIENCE_S)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST_PATIENCE_S:
+        raise LakeError(
+            f"{PATIENCE_VARIABLE} is {text!r}.",
+            advice=f"Set it to seconds, up to {_LONGEST_PATIENCE_S:.0f}.",
+        )
+    return seconds
 
 
 def bucket_filesystem() -> PatientS3:

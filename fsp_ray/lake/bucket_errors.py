@@ -160,8 +160,14 @@ def quoted(text: str) -> tuple[str, str]:
     if code and "max_retries" not in text:  # else asked again and again
         sentence = f"the server says {code}: {scrubbed(said.get('Message', '')).rstrip('.')}"
         return sentence, _ADVICE.get(code, "")
-    last = scrubbed(text.rsplit("↳", 1)[-1]).rstrip(".")
+    # From the request to the way it failed; the request's URL is where a signature would be.
+    last = scrubbed(text.rsplit("↳", 1)[-1].rsplit(" - ", 1)[-1]).rstrip(".")
     return f"the server does not answer ({last})", _OUT_OF_REACH
+
+
+def is_cut_short(text: str) -> bool:
+    """Return True if deltalake says that an answer broke off."""
+    return "error reading a body from connection" in text
 
 
 def _answered(error: ClientError, what: str) -> OSError:

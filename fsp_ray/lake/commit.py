@@ -47,11 +47,15 @@ def commit_videos(
         LakeError: a row does not fit its table (nothing was written), or writing failed (each
             video has all of its old rows or all of its new ones; commit again).
     """
-    tables = _checked(videos, details)
-    video_ids = tables[VIDEOS.name].column("video_id").to_pylist()
-    for start in range(0, len(video_ids), CHUNK_VIDEOS):
-        chunk = video_ids[start : start + CHUNK_VIDEOS]
-        _commit_chunk(storage, chunk, {name: _of_videos(t, chunk) for name, t in tables.items()})
+
+    def commit() -> None:  # each time under a mark of its own
+        tables = _checked(videos, details)
+        video_ids = tables[VIDEOS.name].column("video_id").to_pylist()
+        for chunk in _chunks(video_ids):
+            of_chunk = {name: _of_videos(rows, chunk) for name, rows in tables.items()}
+            _commit_chunk(storage, chunk, of_chunk)
+
+    delta.whole_answers(commit)
 
 
 def commit_run(storage: Storage, run: Row) -> None:
@@ -62,8 +66,14 @@ def commit_run(storage: Storage, run: Row) -> None:
     """
     rows = to_arrow(RUNS, [run])
     predicate = delta.any_of("run_id", rows.column("run_id").to_pylist())
-    with lake_errors("write the table runs"):
-        delta.retried(lambda: delta.replace(delta.open_table(storage, RUNS.name), rows, predicate))
+
+    def commit() -> None:
+        with lake_errors("write the table runs"):
+            delta.retried(
+                lambda: delta.replace(delta.open_table(storage, RUNS.name), rows, predicate)
+            )
+
+    delta.whole_answers(commit)
 
 
 def sweep(storage: Storage, now: datetime | None = None) -> int:
@@ -71,7 +81,7 @@ def sweep(storage: Storage, now: datetime | None = None) -> int:
 
     Returns how many rows went.
     """
-    oldest = ((now or datetime.now(UTC)) - DEBRIS_AGE).strftime("%Y%m%dT%H%M%SZ")
+    oldest = oldest_in_progress(now or datetime.now(UTC))
     deleted = 0
     for table in DETAIL_TABLES:
         # The videos' rows come second: what was appended before and is named now is kept.
@@ -85,6 +95,11 @@ def sweep(storage: Storage, now: datetime | None = None) -> int:
             for some in _chunks(videos):
                 deleted += delta.delete(storage, table.name, _rows_of(some, [commit]))
     return deleted
+
+
+def oldest_in_progress(now: datetime) -> str:
+    """Return what the ids of commits that may still be in progress sort after."""
+    return (now - DEBRIS_AGE).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _checked(videos: Sequence[Row], details: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
@@ -116,6 +131,9 @@ def _replace_videos(storage: Storage, video_ids: Sequence[str], rows: Any) -> li
     videos = delta.open_table(storage, VIDEOS.name)
     old = videos.to_pyarrow_dataset().to_table(columns=["video_id", "commit_id"])
     replaced = set(_of_videos(old, video_ids).column("commit_id").to_pylist())
+    # Where the answer to a commit was lost, deltalake takes our own rows for somebody else's, and
+    # this is the second attempt: the rows of this commit are not what it replaces.
+    replaced -= set(rows.column("commit_id").to_pylist())
     # Fails, and is done again, if somebody replaced one of the rows since they were read.
     delta.replace(videos, rows, predicate)
     return sorted(replaced)
@@ -128,9 +146,9 @@ def _of_videos(rows: Any, video_ids: Sequence[str]) -> Any:
 
 def _named(table: Any) -> set[tuple[str, str]]:
     """Return the pairs of video and commit that a table has rows of."""
-    rows = table.to_pyarrow_dataset().to_table(columns=["video_id", "commit_id"])
-    columns = [rows.column(name).to_pylist() for name in ("video_id", "commit_id")]
-    return set(zip(*columns, strict=True))
+    marks = ["video_id", "commit_id"]
+    rows = table.to_pyarrow_dataset().to_table(columns=marks).group_by(marks).aggregate([])
+    return set(zip(*(rows.column(name).to_pylist() for name in marks), strict=True))
 
 
 def _rows_of(video_ids: Sequence[str], commit_ids: Sequence[str]) -> str:

@@ -12,7 +12,8 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from fsp_ray.core.errors import LakeError
-from fsp_ray.lake.errors import lake_errors
+from fsp_ray.lake.bucket import patience_s
+from fsp_ray.lake.errors import CutShortError, lake_errors
 from fsp_ray.lake.layout import table_path
 from fsp_ray.lake.schema import Table
 from fsp_ray.lake.storage import Storage
@@ -60,6 +61,10 @@ def open_table(storage: Storage, table: str) -> DeltaTable:
     Raises:
         LakeError: missing, damaged or unreadable.
     """
+    return whole_answers(lambda: _opened(storage, table))
+
+
+def _opened(storage: Storage, table: str) -> DeltaTable:
     uri = storage.uri(table_path(table))
     with lake_errors(f"read the table {table}"):
         try:
@@ -135,12 +140,50 @@ def compact(storage: Storage, table: str) -> int:
     return int(open_table(storage, table).optimize.compact()["numFilesRemoved"])
 
 
-def vacuum(storage: Storage, table: str, kept_hours: int) -> int:
-    """Remove files that no version younger than `kept_hours` needs; return how many."""
-    removed = open_table(storage, table).vacuum(
-        kept_hours, dry_run=False, enforce_retention_duration=False
-    )
-    return len(removed)
+def vacuum(storage: Storage, table: str, kept_hours: int, *, orphan_hours: int) -> int:
+    """Remove files that no version younger than `kept_hours` needs; return how many.
+
+    Files that no version ever had were left by a writer that died, or belong to one that is about
+    to commit: they go when they are older than `orphan_hours`, too.
+    """
+    hours = max(kept_hours, orphan_hours)
+    removed = _vacuum(storage, table, hours, full=True)
+    return removed + (_vacuum(storage, table, kept_hours, full=False) if kept_hours < hours else 0)
+
+
+def _vacuum(storage: Storage, table: str, hours: int, *, full: bool) -> int:
+    opened = open_table(storage, table)
+
+    def vacuumed(*, dry_run: bool) -> int:
+        return len(
+            opened.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=full)
+        )
+
+    return vacuumed(dry_run=False) if vacuumed(dry_run=True) else 0  # it writes to the log
+
+
+_LOG_KEPT: Final = "delta.logRetentionDuration"
+_LOG_KEPT_HOURS: Final = 7 * 24
+
+
+def shorten_log(storage: Storage, table: str, kept_hours: int) -> None:
+    """Write a checkpoint, and drop older entries of the log that are older than `kept_hours`.
+
+    They hold the least and greatest values of files that are gone, source paths among them.
+    """
+    retried(lambda: _keep_log(storage, table, kept_hours))
+    opened = open_table(storage, table)
+    opened.create_checkpoint()
+    opened.cleanup_metadata()
+    # Logs are shortened by writers, too, and under their feet it must not happen.
+    retried(lambda: _keep_log(storage, table, max(kept_hours, _LOG_KEPT_HOURS)))
+
+
+def _keep_log(storage: Storage, table: str, hours: int) -> None:
+    opened = open_table(storage, table)
+    wanted = f"interval {hours} hours"
+    if opened.metadata().configuration.get(_LOG_KEPT) != wanted:
+        opened.alter.set_table_properties({_LOG_KEPT: wanted})
 
 
 def retried(step: Callable[[], T]) -> T:
@@ -162,6 +205,26 @@ def retried(step: Callable[[], T]) -> T:
         f"Others write to the lake all the time; gave up after {ATTEMPTS} attempts.",
         advice="Run again when fewer runs share it: finished videos are not done twice.",
     ) from lost
+
+
+def whole_answers(step: Callable[[], T]) -> T:
+    """Do a step again, for a while, if a server's answer broke off in it.
+
+    The one fault that deltalake does not ride out by itself, in listings. The step must be one
+    that may be done twice.
+
+    Raises:
+        LakeError: the answers go on breaking off, or another reason.
+    """
+    began, wait_s = time.monotonic(), _FIRST_WAIT_S
+    while True:
+        try:
+            return step()
+        except CutShortError:
+            if time.monotonic() - began + wait_s > patience_s():
+                raise
+        time.sleep(wait_s)
+        wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
 
 def any_of(column: str, values: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from fsp_ray.core.errors import LakeError
 from fsp_ray.lake.bucket_errors import (
     NOT_OS_ERRORS,
     BucketError,
+    is_cut_short,
     is_plain,
     os_error,
     quoted,
@@ -38,9 +39,11 @@ _DAMAGED: Final = (
     "If it happens again, a table's files are damaged: restore the lake's tables/ folder from a"
     " backup, or delete that folder and run again."
 )
-
-
 _LONGEST: Final = 500
+
+
+class CutShortError(LakeError):
+    """A server's answer to deltalake broke off: whether what was asked for was done is unknown."""
 
 
 @contextmanager
@@ -59,15 +62,8 @@ def lake_errors(doing: str) -> Generator[None]:
         clean = os_error(error, doing)
         advice = clean.advice if isinstance(clean, BucketError) else ""
         raise LakeError(f"Can't {doing}: {clean.strerror}.", advice=advice) from _fit(error)
-    except OSError as error:
-        sentence, advice = _of_text(error)
-        advice = _ADVICE.get(error.errno or 0, advice)
-        raise LakeError(f"Can't {doing}: {error.strerror or sentence}.", advice=advice) from _fit(
-            error
-        )
-    except (DeltaError, ArrowException) as error:
-        sentence, advice = _of_text(error)
-        raise LakeError(f"Can't {doing}: {sentence}.", advice=advice) from _fit(error)
+    except (OSError, DeltaError, ArrowException) as error:
+        raise _by_text(doing, error) from _fit(error)
 
 
 def _fit(error: Exception) -> Exception | None:
@@ -75,12 +71,16 @@ def _fit(error: Exception) -> Exception | None:
     return error if is_plain(error) else None
 
 
-def _of_text(error: Exception) -> tuple[str, str]:
-    """Return what an error that has only a text says, and what to do about it."""
+def _by_text(doing: str, error: Exception) -> LakeError:
+    """Return the error for one that has no more than a number and a text."""
     text = str(error)
     sentence, advice = quoted(text)
     if not sentence:
         sentence = scrubbed(text)[:_LONGEST].rstrip(".")
         lower = text.lower()
         advice = next((a for words, a in _ADVICE_BY_TEXT.items() if words in lower), _DAMAGED)
-    return sentence, advice
+    if isinstance(error, OSError):
+        sentence = error.strerror or sentence
+        advice = _ADVICE.get(error.errno or 0, advice)
+    kind = CutShortError if is_cut_short(text) else LakeError
+    return kind(f"Can't {doing}: {sentence}.", advice=advice)

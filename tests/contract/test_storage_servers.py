@@ -19,7 +19,7 @@ import pytest
 from fsp_ray.core.config import VideoLimits
 from fsp_ray.core.errors import FailureReason, FspError, LakeError, SourceError, VideoError
 from fsp_ray.lake import BucketMedia, Lake, list_source
-from fsp_ray.lake import bucket as bucket_module
+from fsp_ray.lake.bucket import PATIENCE_VARIABLE
 from fsp_ray.lake.exclusive import create, read_aged
 from fsp_ray.lake.objects import Objects
 from fsp_ray.lake.storage import Storage
@@ -413,7 +413,7 @@ def test_no_such_bucket(server: S3Server) -> None:
 def test_a_server_out_of_reach_is_waited_for_once(
     server: S3Server, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket_module, "PATIENCE_S", 2.0)
+    monkeypatch.setenv(PATIENCE_VARIABLE, "2")
     server.behind("http://127.0.0.1:9").use(monkeypatch)
     began = time.monotonic()
     for name, do in DOINGS.items():

@@ -75,15 +75,17 @@ class FaultyProxy:
         *,
         count: int | None = None,
         seconds: float | None = None,
+        every: int = 1,
         delay_s: float = 3.0,
         match: str = "",
     ) -> None:
         """Fail the next `count` requests of those within `seconds`; without both, for good.
 
         Args:
+            every: only each so many-th request.
             match: only requests whose `METHOD /target` this pattern is found in.
         """
-        self._ask("fail", kind, count, seconds, delay_s, match)
+        self._ask("fail", kind, count, seconds, every, delay_s, match)
 
     def heal(self) -> None:
         """Work well from now on."""
@@ -133,11 +135,16 @@ class _Fault:
     kind: Kind
     left: float
     until: float
+    every: int
     delay_s: float
     match: re.Pattern[str]
+    seen: int = 0
 
     def strikes(self, request: str) -> bool:
         if self.left <= 0 or time.monotonic() > self.until or not self.match.search(request):
+            return False
+        self.seen += 1
+        if self.seen % self.every:
             return False
         self.left -= 1
         return True
@@ -156,10 +163,10 @@ class _Proxy:
     def do(self, word: str, *arguments: Any) -> object:
         """Do what the switchboard says; return what it asks for."""
         if word == "fail":
-            kind, count, seconds, delay_s, match = arguments
+            kind, count, seconds, every, delay_s, match = arguments
             left = float("inf") if count is None else count
             until = float("inf") if seconds is None else time.monotonic() + seconds
-            self._fault = _Fault(Kind(kind), left, until, delay_s, re.compile(match))
+            self._fault = _Fault(Kind(kind), left, until, every, delay_s, re.compile(match))
         elif word == "heal":
             self._fault = None
         elif word == "forget":
