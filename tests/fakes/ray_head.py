@@ -68,7 +68,7 @@ class RayHead:
         return set(re.findall(r"^([a-zA-Z_:]+)(?=[ {])", text, re.MULTILINE))
 
     def submit(
-        self, *entrypoint: str, token: Path | None = None, timeout_s: float = 200.0
+        self, *entrypoint: str, token: Path | None = None, timeout_s: float = 400.0
     ) -> subprocess.CompletedProcess[str]:
         """Run `ray job submit --working-dir .` from the repository, to its end."""
         words = ["job", "submit", "--address", self.address, "--working-dir", "."]
