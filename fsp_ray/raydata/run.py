@@ -11,6 +11,7 @@ from fsp_ray.core.errors import SourceError
 from fsp_ray.core.progress import Phase, ProgressListener, RunSummary
 from fsp_ray.lake import Lake, Lease, SourceVideo, may_pass, stage_video
 from fsp_ray.models import install_pack
+from fsp_ray.raydata import metrics
 from fsp_ray.raydata.cluster import cluster
 from fsp_ray.raydata.request import RunRequest
 from fsp_ray.raydata.tally import Tally
@@ -92,6 +93,7 @@ class _Run:
                 share=share,
                 stall_s=request.stall_s,
             )
+            metrics.set_workers(share.workers)
             shelf = Shelf(staging)
             for sources in waves(work.todo, workers=share.workers):
                 for source in sources:
@@ -127,6 +129,7 @@ class _Run:
             tracks=[row for result in results for row in result.tracks],
             audit=[row for result in results for row in result.audit],
         )
+        metrics.count_videos(results)
 
     def _report(self) -> Report:
         def report(phase: Phase, shards: int, frames: int) -> None:

@@ -77,7 +77,10 @@ def _check_headers(media: Media, limits: VideoLimits) -> None:
     width, height = media.video.width, media.video.height
     if width <= 0 or height <= 0 or not media.video.time_base:
         raise VideoError(
-            FailureReason.NOT_A_VIDEO, f"{media.name} has a video stream without a picture size."
+            FailureReason.NOT_A_VIDEO,
+            f"{media.name} has a video stream without a picture size, or with pictures so large "
+            "that they are not opened.",
+            advice="Convert it to a smaller size, or remove it from the source.",
         )
     if (
         width > limits.max_width_px
