@@ -101,6 +101,7 @@ class _Run:
                 wave = Wave(context, report=self._report())
                 self._one(wave, sources, work.attempts)
                 shelf.put([source.video_id for source in sources])
+            metrics.set_workers(0)
 
     def _one(
         self,
