@@ -14,7 +14,18 @@ import typer
 from typer.main import get_command
 
 from fsp_ray import __version__
-from fsp_ray.cli import anonymize, bench, demo, demographics, doctor, evaluate, look, query, refresh
+from fsp_ray.cli import (
+    anonymize,
+    bench,
+    demo,
+    demographics,
+    doctor,
+    evaluate,
+    look,
+    maintain,
+    query,
+    refresh,
+)
 from fsp_ray.cli.console import complain
 from fsp_ray.cli.exits import ExitCode, explain, explain_unexpected
 from fsp_ray.cli.faces import faces_app
@@ -71,6 +82,7 @@ app.command(name="anonymize")(anonymize.anonymize)
 app.command(name="refresh")(refresh.refresh)
 app.command(name="query")(query.query)
 app.command(name="demographics")(demographics.demographics)
+app.command(name="maintain")(maintain.maintain)
 app.add_typer(packs_app, name="packs")
 app.add_typer(faces_app, name="faces")
 app.command(name="look", hidden=True)(look.look)

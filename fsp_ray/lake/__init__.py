@@ -13,6 +13,7 @@ from fsp_ray.lake.rows import Row
 from fsp_ray.lake.sources import Listing, Selection, SourceVideo, list_source
 from fsp_ray.lake.staging import stage_video
 from fsp_ray.lake.tables import TABLES, export_schemas
+from fsp_ray.lake.verify import Finding, Verification
 
 __all__ = [
     "DIMENSIONS",
@@ -21,6 +22,7 @@ __all__ = [
     "BucketMedia",
     "Counts",
     "Dimension",
+    "Finding",
     "Lake",
     "Lease",
     "Ledger",
@@ -31,6 +33,7 @@ __all__ = [
     "Row",
     "Selection",
     "SourceVideo",
+    "Verification",
     "export_schemas",
     "list_source",
     "may_pass",

@@ -118,25 +118,29 @@ def _checked(videos: Sequence[Row], details: Mapping[str, Sequence[Row]]) -> dic
 def _commit_chunk(storage: Storage, video_ids: Sequence[str], tables: Mapping[str, Any]) -> None:
     for table in DETAIL_TABLES:
         delta.append(storage, table.name, tables[table.name])
+    replaced: set[str] = set()
     with lake_errors("write the table videos"):
-        replaced = delta.retried(lambda: _replace_videos(storage, video_ids, tables[VIDEOS.name]))
+        delta.retried(lambda: _replace_videos(storage, video_ids, tables[VIDEOS.name], replaced))
     if replaced:
         for table in DETAIL_TABLES:
-            delta.delete(storage, table.name, _rows_of(video_ids, replaced))
+            delta.delete(storage, table.name, _rows_of(video_ids, sorted(replaced)))
 
 
-def _replace_videos(storage: Storage, video_ids: Sequence[str], rows: Any) -> list[str]:
-    """Replace the videos' rows; return the commits that the replaced rows named."""
-    predicate = delta.any_of("video_id", video_ids)
+def _replace_videos(
+    storage: Storage, video_ids: Sequence[str], rows: Any, replaced: set[str]
+) -> None:
+    """Replace the videos' rows; put the commits that the replaced rows named into `replaced`."""
     videos = delta.open_table(storage, VIDEOS.name)
-    old = videos.to_pyarrow_dataset().to_table(columns=["video_id", "commit_id"])
-    replaced = set(_of_videos(old, video_ids).column("commit_id").to_pylist())
-    # Where the answer to a commit was lost, deltalake takes our own rows for somebody else's, and
-    # this is the second attempt: the rows of this commit are not what it replaces.
-    replaced -= set(rows.column("commit_id").to_pylist())
+    table = videos.to_pyarrow_dataset().to_table(columns=["video_id", "commit_id"])
+    there = set(_of_videos(table, video_ids).column("commit_id").to_pylist())
+    ours = set(rows.column("commit_id").to_pylist())
+    if there == ours:
+        # A first attempt went through and its answer was lost: deltalake then takes our own rows
+        # for somebody else's. They are not what is to be replaced, nor their details to go.
+        return
+    replaced |= there - ours
     # Fails, and is done again, if somebody replaced one of the rows since they were read.
-    delta.replace(videos, rows, predicate)
-    return sorted(replaced)
+    delta.replace(videos, rows, delta.any_of("video_id", video_ids))
 
 
 def _of_videos(rows: Any, video_ids: Sequence[str]) -> Any:

@@ -33,11 +33,15 @@ def create_tables(storage: Storage) -> None:
         LakeError: one can't be made.
     """
     for table in TABLES.values():
-        with lake_errors(f"make the table {table.name}"):
-            retried(lambda table=table: _create(storage, table))
+        whole_answers(lambda table=table: _create(storage, table))
 
 
 def _create(storage: Storage, table: Table) -> None:
+    with lake_errors(f"make the table {table.name}"):
+        retried(lambda: _create_if_missing(storage, table))
+
+
+def _create_if_missing(storage: Storage, table: Table) -> None:
     uri = storage.uri(table_path(table.name))
     options = dict(storage.delta_options)
     if DeltaTable.is_deltatable(uri, options):
@@ -126,9 +130,13 @@ def _bare(rows: Any) -> Any:
 
 def delete(storage: Storage, table: str, predicate: str) -> int:
     """Delete the rows that match; return how many they were."""
-    with lake_errors(f"write the table {table}"):
-        done = retried(lambda: open_table(storage, table).delete(predicate))
-    return int(done["num_deleted_rows"])
+
+    def step() -> int:
+        with lake_errors(f"write the table {table}"):
+            done = retried(lambda: open_table(storage, table).delete(predicate))
+        return int(done["num_deleted_rows"])
+
+    return whole_answers(step)
 
 
 def compact(storage: Storage, table: str) -> int:

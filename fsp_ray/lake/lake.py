@@ -27,6 +27,7 @@ from fsp_ray.lake.rows import Row
 from fsp_ray.lake.sources import Listing, OnSkip, Selection, list_source, log_skip
 from fsp_ray.lake.staging import collect_staging, staging
 from fsp_ray.lake.storage import Storage
+from fsp_ray.lake.verify import Depth
 
 # Delta decodes %XX in a path, takes a backslash for a slash, and refuses the others.
 _NO_PLACE: Final = re.compile(r"%[0-9A-Fa-f]{2}|[\\\x00-\x1f\x7f\ud800-\udfff]")
@@ -218,13 +219,13 @@ class Lake:
         """
         commit_run(self.storage, run)
 
-    def maintain(self, *, kept_hours: int = KEPT_HOURS) -> Maintenance:
-        """Sweep up what died, join small files, drop files replaced `kept_hours` ago.
+    def maintain(self, *, kept_hours: int = KEPT_HOURS, depth: Depth = "none") -> Maintenance:
+        """Maintain the tables, and compare files with rows; see maintenance.maintain.
 
         Raises:
             LakeError: a table can't be read or written.
         """
-        return maintain(self.storage, kept_hours=kept_hours)
+        return maintain(self.storage, kept_hours=kept_hours, depth=depth)
 
     def query(self, sql: str) -> Any:
         """Return the answer to one SELECT over the five tables, as a pyarrow Table.

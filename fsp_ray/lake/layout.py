@@ -46,7 +46,7 @@ VIDEO_SUFFIXES: Final = frozenset(
 )
 """Suffixes, in lower case, of containers that the decoder is allowed to open."""
 
-_CERTIFICATE_SUFFIX: Final = ".json"
+CERTIFICATE_SUFFIX: Final = ".json"
 
 # A folder whose name could be a published video's or its certificate's, or that an earlier escape
 # made.
@@ -90,7 +90,7 @@ def certificate_path(source_path: str) -> str:
     Raises:
         LakeError: as `published_path`.
     """
-    return published_path(source_path) + _CERTIFICATE_SUFFIX
+    return published_path(source_path) + CERTIFICATE_SUFFIX
 
 
 def _published_folder(name: str) -> str:

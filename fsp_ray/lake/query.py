@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import duckdb
@@ -42,12 +43,7 @@ def query(storage: Storage, sql: str) -> Any:
     Raises:
         LakeError: not one reading statement, an error in it, or a table can't be read.
     """
-    with duckdb.connect(":memory:") as connection:
-        for name, table in _snapshot(storage).items():
-            with lake_errors(f"read the table {name}"):
-                rows = table.to_pyarrow_dataset()
-                connection.register(f"_{name}", rows)
-            connection.execute(_view(name, rows.schema.names))
+    with tables(storage) as connection:
         for lock in _LOCKS:
             connection.execute(lock)
         try:
@@ -56,6 +52,22 @@ def query(storage: Storage, sql: str) -> Any:
                 return connection.sql(sql).to_arrow_table()
         except duckdb.Error as error:
             raise LakeError(_sentence(error), advice=_tables_advice()) from error
+
+
+@contextmanager
+def tables(storage: Storage) -> Generator[duckdb.DuckDBPyConnection]:
+    """Give a connection in which the tables are views, and `_<table>` are all of their rows.
+
+    Raises:
+        LakeError: a table can't be read.
+    """
+    with duckdb.connect(":memory:") as connection:
+        for name, table in _snapshot(storage).items():
+            with lake_errors(f"read the table {name}"):
+                rows = table.to_pyarrow_dataset()
+                connection.register(f"_{name}", rows)
+            connection.execute(_view(name, rows.schema.names))
+        yield connection
 
 
 def _snapshot(storage: Storage) -> dict[str, DeltaTable]:
