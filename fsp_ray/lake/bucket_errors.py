@@ -167,7 +167,7 @@ def quoted(text: str) -> tuple[str, str]:
 
 def is_cut_short(text: str) -> bool:
     """Return True if deltalake says that an answer broke off."""
-    return "error reading a body from connection" in text
+    return "request or response body error" in text
 
 
 def _answered(error: ClientError, what: str) -> OSError:

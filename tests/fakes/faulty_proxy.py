@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import enum
 import json
+import random
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,7 +83,7 @@ class FaultyProxy:
         """Fail the next `count` requests of those within `seconds`; without both, for good.
 
         Args:
-            every: only each so many-th request.
+            every: only one of so many, by dice: what repeats itself would fail in step.
             match: only requests whose `METHOD /target` this pattern is found in.
         """
         self._ask("fail", kind, count, seconds, every, delay_s, match)
@@ -138,13 +139,12 @@ class _Fault:
     every: int
     delay_s: float
     match: re.Pattern[str]
-    seen: int = 0
+    dice: random.Random = field(default_factory=lambda: random.Random(7))
 
     def strikes(self, request: str) -> bool:
         if self.left <= 0 or time.monotonic() > self.until or not self.match.search(request):
             return False
-        self.seen += 1
-        if self.seen % self.every:
+        if self.dice.randrange(self.every):
             return False
         self.left -= 1
         return True
