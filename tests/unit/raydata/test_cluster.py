@@ -33,6 +33,21 @@ def test_an_address_where_nobody_listens_is_said_at_once(scheme: str, closed_por
     assert (os.fstat(2).st_dev, os.fstat(2).st_ino) == (console.st_dev, console.st_ino)
 
 
+def test_a_port_where_somebody_else_listens_is_said_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fsp_ray.raydata.cluster.ANSWER_S", 3.0)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        start = time.monotonic()
+        with pytest.raises(ClusterError, match="no Ray answered within 3 s"), cluster(address):
+            pass
+        assert time.monotonic() - start < 30
+    assert not ray.is_initialized()
+
+
 def test_a_host_that_does_not_exist_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(-2, "Name or service not known")
