@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 from typing import Any
 
@@ -31,6 +32,12 @@ def failure(video_id: str, error: Exception) -> Failure:
         return Failure(video_id, f"{error.reason}: {error}")
     if isinstance(error, FspError):
         return Failure(video_id, f"{FailureReason.WORKER}: {error}")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failure(
+            video_id,
+            f"{FailureReason.WORKER}: No space is left for staging. Free some, or give fewer videos"
+            " at once with fewer --workers; then run again.",
+        )
     place = _place(error)
     return Failure(
         video_id,
