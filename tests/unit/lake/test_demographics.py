@@ -2,12 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from fsp_ray.core.ages import AGE_GROUPS
 from fsp_ray.core.errors import LakeError
-from fsp_ray.lake import Lake
+from fsp_ray.lake import Lake, delta
+from fsp_ray.lake.tables import PERSONS
+from tests.fakes.lakes import make_lake
 
 Make = Callable[..., dict[str, object]]
 
@@ -99,3 +103,32 @@ def test_unknown_dimensions_are_refused(lake: Lake, by: tuple[str, ...]) -> None
 def test_k_must_be_positive(lake: Lake) -> None:
     with pytest.raises(LakeError):
         lake.demographics(k=0)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_persons_are_counted_right(tmp_path: Path) -> None:
+    """Against pandas, which knows nothing of commits: of videos that count, and no other rows."""
+    lake = make_lake(str(tmp_path / "lake"), videos=10_000, persons=100_000, commits=20)
+    stray = delta.read(lake.storage, "persons", PERSONS.column_names).slice(0, 500)
+    marks = pa.array(["20250101T000000Z-dead"] * 500)
+    place = stray.column_names.index("commit_id")
+    delta.append(lake.storage, "persons", stray.set_column(place, "commit_id", marks))
+    videos = delta.read(lake.storage, "videos", ("video_id", "status", "recorded_on")).to_pandas()
+    persons = delta.read(lake.storage, "persons", PERSONS.column_names).to_pandas()
+    persons = persons[persons.commit_id != "20250101T000000Z-dead"]
+    seen = persons.merge(videos[videos.status == "published"], on="video_id")
+    seen["month"] = seen.recorded_on.map(lambda day: f"{day:%Y-%m}")
+    by = ["age_group", "gender", "month"]
+    wanted = seen.groupby(by).visible_s.agg(["size", "sum"])
+    rows = lake.demographics(by=tuple(by), k=1).to_pylist()  # type: ignore[arg-type]
+    assert len(rows) == len(wanted) > 180
+    for row in rows:
+        size, visible_s = wanted.loc[tuple(row[name] for name in by)]
+        assert (row["persons"], row["suppressed"]) == (size, False)
+        assert row["visible_s"] == pytest.approx(visible_s, abs=1e-3)
+    kept = lake.count_persons(by=tuple(by), k=20)  # type: ignore[arg-type]
+    sizes = [wanted.loc[tuple(row[name] for name in by)]["size"] for row in rows]
+    hidden = kept.table.column("suppressed").to_pylist()
+    assert kept.small == sum(size < 20 for size in sizes) > 0
+    assert all(hide for size, hide in zip(sizes, hidden, strict=True) if size < 20)
+    assert kept.kept_back == sum(hidden) > kept.small
