@@ -10,7 +10,7 @@ from fsp_ray.lake.ledger import Ledger, LedgerEntry, may_pass
 from fsp_ray.lake.maintenance import Maintenance
 from fsp_ray.lake.media import BucketMedia, LocalMedia
 from fsp_ray.lake.rows import Row
-from fsp_ray.lake.sources import Listing, Selection, SourceVideo, list_source
+from fsp_ray.lake.sources import Listing, Selection, SourceVideo, check_source, list_source
 from fsp_ray.lake.staging import stage_video
 from fsp_ray.lake.tables import TABLES, export_schemas
 from fsp_ray.lake.verify import Finding, Verification
@@ -34,6 +34,7 @@ __all__ = [
     "Selection",
     "SourceVideo",
     "Verification",
+    "check_source",
     "export_schemas",
     "list_source",
     "may_pass",

@@ -158,6 +158,23 @@ def list_source(
     return Listing(storage.root, videos, frozenset(video.path for video in found))
 
 
+def check_source(uri: str) -> None:
+    """Raise unless a source can be reached.
+
+    Raises:
+        SourceError: it is gone, or its server does not answer.
+    """
+    storage = _storage(uri)
+    if storage.is_local and not Path(storage.root).exists():
+        raise SourceError(
+            f"{storage.root} is gone.", advice="Bring it back (is it mounted?), then run again."
+        )
+    try:
+        storage.check_reachable()
+    except LakeError as error:
+        raise SourceError(error.message, advice=error.advice) from error
+
+
 def _storage(uri: str) -> Storage:
     try:
         return Storage.of(uri)

@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from fsp_ray import __version__
-from fsp_ray.core.errors import SourceError
+from fsp_ray.core.errors import FailureReason, SourceError
 from fsp_ray.core.progress import Phase, ProgressListener, RunSummary
-from fsp_ray.lake import Lake, Lease, SourceVideo, may_pass, stage_video
+from fsp_ray.lake import Lake, Lease, SourceVideo, check_source, may_pass, stage_video
 from fsp_ray.models import install_pack
 from fsp_ray.raydata import metrics
 from fsp_ray.raydata.cluster import cluster
@@ -116,6 +116,9 @@ class _Run:
             frames=sum(video.info.num_frames for video in planned),
         )
         results = wave.run(sources, planned)
+        if all(result.reason.startswith(FailureReason.UNREADABLE) for result in results):
+            # All of them at once: the rest of the archive need not be tried if it is gone.
+            check_source(self._request.source)
         self._commit(results, attempts)
         self._tally.finished(results, wave.seconds)
 
