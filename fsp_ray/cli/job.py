@@ -21,9 +21,9 @@ _RAY_JOB: Final = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 _RAY_ADDRESS: Final = "RAY_ADDRESS"
 
 MEANINGS: Final[Mapping[int, str]] = {
-    ExitCode.FAILED: "the run itself failed; what it committed stays",
+    ExitCode.FAILED: "it failed; what was committed stays",
     ExitCode.USAGE: "wrong usage; nothing was done",
-    ExitCode.INCOMPLETE: "the run finished, and some videos are not published",
+    ExitCode.INCOMPLETE: "finished, with the problems listed above",
     ExitCode.BUSY: "another run holds the lake; nothing was done",
     ExitCode.INTERRUPTED: "interrupted; what was published stays",
 }

@@ -27,7 +27,7 @@ NODES = ("bucket", "head", "worker", "job")
 # What the file uses of the compose specification; a slip of the pen is none of these.
 SERVICE_FIELDS = {
     *("image", "build", "user", "environment", "volumes", "security_opt", "cap_drop", "shm_size"),
-    *("networks", "command", "healthcheck", "ports", "depends_on", "deploy", "restart"),
+    *("networks", "tmpfs", "command", "healthcheck", "ports", "depends_on", "deploy", "restart"),
 }
 each_service = pytest.mark.parametrize("name", list(SERVICES))
 
@@ -145,6 +145,7 @@ def test_the_archive_is_only_read_and_staging_is_in_memory() -> None:
         assert "${ARCHIVE:?see env.example}:/archive:ro" in SERVICES[name]["volumes"]
         assert "staging:/staging" in SERVICES[name]["volumes"]
         assert SERVICES[name]["environment"]["FSP_STAGING"] == "/staging"
+        assert SERVICES[name]["tmpfs"] == ["/tmp:size=1g"]
     options = COMPOSE["volumes"]["staging"]["driver_opts"]
     assert options["type"] == "tmpfs"
     assert {"uid=1000", "mode=0700"} <= set(options["o"].split(","))

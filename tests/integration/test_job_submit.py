@@ -187,9 +187,15 @@ def test_a_job_that_leaves_a_video_undone_failed_and_says_why(
     assert (done.code, done.status) == (1, "FAILED"), done.log
     assert "exit code 3" in done.message
     last = done.message.strip().splitlines()[-1]
-    assert last == "Exit code 3: the run finished, and some videos are not published."
+    assert last == "Exit code 3: finished, with the problems listed above."
     assert "letter.mp4" in done.message
     check_done(str(story.lake), {**FRAMES, "letter.mp4": 0}, unpublished={"letter.mp4"})
+
+
+def test_a_lake_is_maintained_by_a_job(story: Story, first: Submitted) -> None:
+    done = story.run("python", "jobs/maintain.py", str(story.lake))
+    assert (done.code, done.status) == (0, "SUCCEEDED"), done.log
+    assert "Exit code" not in done.log
 
 
 def test_a_job_carries_its_code_and_nothing_else(package: dict[str, Any]) -> None:

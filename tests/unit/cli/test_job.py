@@ -63,7 +63,7 @@ def test_the_log_ends_with_what_the_exit_code_means(
     job.answer = make_summary(videos={"failed": 1}, problems=(problem,))
     assert run_job("anonymize", [source, "lake"]) == ExitCode.INCOMPLETE
     last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last == "Exit code 3: the run finished, and some videos are not published."
+    assert last == "Exit code 3: finished, with the problems listed above."
 
 
 def test_every_exit_code_has_its_words() -> None:
