@@ -1,5 +1,7 @@
 # make demo   set up and run the main job on real input
 # make test   set up and pass the tests
+# make faults what a run survives: workers, drivers and nodes killed, poisoned videos, failing stores
+# make faults-long   the same at length, and a soak of 500 videos (an hour)
 # make pictures   swap what swappers break on, to be looked at: build/pictures.png
 # make check  style, types and import rules
 # make lock   make the lock files from pyproject.toml (needs a network)
@@ -12,7 +14,7 @@ STAMP := $(VENV)/.locked
 UV_VERSION := 0.13.9
 LOCK := $(PYTHON) -m venv build/lock && build/lock/bin/pip install -q uv==$(UV_VERSION) && build/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: demo test pictures check lock setup clean
+.PHONY: demo test faults faults-long pictures check lock setup clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -29,7 +31,13 @@ demo: $(STAMP)
 	$(BIN)/fsp demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not faults and not faults_long"
+
+faults: $(STAMP)
+	$(BIN)/python -m pytest tests/faults -m faults
+
+faults-long: $(STAMP)
+	$(BIN)/python -m pytest tests/faults -m "faults or faults_long" --durations=0
 
 pictures: $(STAMP)
 	FSP_RAY_PICTURES=build/pictures.png $(BIN)/python -m pytest tests/integration/test_hard_pictures.py
