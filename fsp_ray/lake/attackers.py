@@ -66,7 +66,9 @@ def _independent(columns: Sequence[Ints]) -> tuple[list[int], dict[int, Ints]]:
         follow = [
             columns[other][first].tolist()
             for other in range(len(columns))
-            if other not in kept and _follows(columns[other], codes)
+            if other not in kept
+            and _follows(columns[other], codes)
+            and not _follows(codes, columns[other])  # else it is the same column again
         ]
         groups[place] = _numbered(zip(*follow, strict=True) if follow else [()] * len(first))
     return kept, groups

@@ -17,8 +17,8 @@ from fsp_ray.lake.hypercubes import Bools, Grid, Ints
 
 # Cells times searches: a second or two at worst. A count, as is the next one, so that the answer
 # never depends on the clock: two that differ could be compared.
-_WORK: Final = {1: 40_000, 2: 20_000}
-_WORK_IN_MORE: Final = 4_000
+_WORK: Final = {1: 40_000, 2: 15_000, 3: 4_000}
+_WORK_IN_MORE: Final = 1_500
 # Of one search in more than two columns.
 _NODES: Final = 200
 

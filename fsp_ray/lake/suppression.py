@@ -82,6 +82,7 @@ class _Work:
 
 
 def _protect_all(attackers: Sequence[_Attacker], work: _Work) -> None:
+    """Protect all cells from the first attacker; those that can't be, from who knows less."""
     order = np.argsort(attackers[0].grid.counts, kind="stable")
     todo = deque((0, int(cell)) for cell in order if work.hidden[cell])
     while todo:
@@ -103,15 +104,16 @@ class _Attacker:
     cubes: Hypercubes = field(init=False)
     searcher: Searcher = field(init=False)
     movable: Bools = field(init=False)
-    room: Ints = field(init=False)
-    """i64[N]: a cell's interval is no wider, whatever is kept back: it fits into its lines."""
+    may_be_wide: Bools = field(init=False)
+    """bool[N]: False for a cell whose lines hold less than k: its interval fits into each."""
 
     def __post_init__(self) -> None:
         hidden, k = self.work.hidden, self.work.k
         object.__setattr__(self, "cubes", Hypercubes(self.grid, hidden, k))
         object.__setattr__(self, "searcher", Searcher(self.grid, hidden))
         object.__setattr__(self, "movable", movable(self.grid))
-        object.__setattr__(self, "room", _room(self.grid, self.movable))
+        room = _room(self.grid, self.movable)
+        object.__setattr__(self, "may_be_wide", self.movable & (room >= k))
 
     def protect(self, cell: int) -> tuple[Ints, bool]:
         """Return what was kept back for a cell, and whether it is protected now."""
@@ -125,7 +127,7 @@ class _Attacker:
             alone = bool(self.work.small[cell])
             found = self.cubes.protect(cell, alone=alone, candidates=candidates)
             fresh.append(found.fresh)
-            if self.cubes.protected[cell] or (found.width and self.room[cell] < self.work.k):
+            if self.cubes.protected[cell] or (found.width and not self.may_be_wide[cell]):
                 break
         else:
             fresh.append(self._search(cell, found))

@@ -36,7 +36,8 @@ class Attacker:
 
     def __init__(self, groups: Sequence[Groups], counts: Sequence[int], names: Sequence[str]):
         self._counts = np.array(counts, float)
-        rows = [row for columns in _views(names, groups) for row in _totals(groups, columns)]
+        rows = [[1.0] * len(groups)]
+        rows += [row for columns in _views(names, groups) for row in _totals(groups, columns)]
         self._totals = np.array(rows)
 
     def width(self, cell: int, hidden: Sequence[bool], knows: Sequence[int] = ()) -> int:
@@ -65,8 +66,10 @@ class Attacker:
 def _views(names: Sequence[str], groups: Sequence[Groups]) -> Iterator[list[Key]]:
     """Give the ways to add up, as functions of a cell's groups."""
     keys: list[Key] = []
+    columns: list[Key] = []
     for place, name in enumerate(names):
-        keys.append(lambda cell, place=place: cell[place])
+        columns.append(lambda cell, place=place: cell[place])
+        keys.append(columns[-1])
         if name in _ABOVE:
             values = {cell[place] for cell in groups}
             above = {value: _ABOVE[name](value, values) for value in values}
@@ -76,15 +79,21 @@ def _views(names: Sequence[str], groups: Sequence[Groups]) -> Iterator[list[Key]
             keys.append(lambda cell, place=place, total=total: total[cell[place]])
     for size in range(len(keys)):
         for chosen in combinations(keys, size):
-            yield list(chosen)
+            # Columns from each of which all others follow are the table itself, not a total.
+            if not all(any(_tells(key, column, groups) for key in chosen) for column in columns):
+                yield list(chosen)
+
+
+def _tells(one: Key, other: Key, groups: Sequence[Groups]) -> bool:
+    """Return True if the other's value follows from the one's."""
+    return len({(str(one(cell)), str(other(cell))) for cell in groups}) == len(
+        {str(one(cell)) for cell in groups}
+    )
 
 
 def _totals(groups: Sequence[Groups], columns: Sequence[Key]) -> Iterator[list[float]]:
     members: defaultdict[object, set[int]] = defaultdict(set)
     for cell, group in enumerate(groups):
         members[str([column(group) for column in columns])].add(cell)
-    if not columns or any(
-        len(cells) > 1 for cells in members.values()
-    ):  # else it is the table itself
-        for cells in members.values():
-            yield [float(cell in cells) for cell in range(len(groups))]
+    for cells in members.values():
+        yield [float(cell in cells) for cell in range(len(groups))]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from fsp_ray.lake.attackers import attackers
@@ -75,6 +75,7 @@ def give_aways(names: Sequence[str], cells: Cells, k: int, result: KeptBack) -> 
 
 @settings(max_examples=20)
 @given(tables(), st.integers(2, 6))
+@example((("day", "month"), {("2026-01-31", "2026-01"): 1, ("2026-02-01", "2026-02"): 2}), 2)
 def test_an_attacker_who_knows_all_totals_learns_no_count(
     table: tuple[tuple[str, ...], Cells], k: int
 ) -> None:
