@@ -67,7 +67,7 @@ class Objects:
         """Return the key of an object by its path under the prefix."""
         return "/".join(part for part in (self.prefix, rel) if part)
 
-    def find(self, rel: str) -> StoredObject | None:
+    def find(self, rel: str = "") -> StoredObject | None:
         """Return one object, or None if there is none of that name."""
         try:
             return self.stat(rel)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote_from_bytes
 
 from fsp_ray.core.errors import SourceError
+from fsp_ray.lake.bucket_errors import BucketError
 from fsp_ray.lake.layout import MARKER, has_video_suffix
 from fsp_ray.lake.media import BucketMedia, LocalMedia, bucket_stamp, stamp_of
+from fsp_ray.lake.objects import Objects, StoredObject
 from fsp_ray.lake.storage import Storage
 
 OnSkip = Callable[[str, str], None]
@@ -154,36 +156,50 @@ def walk_bucket(storage: Storage, exclude: Sequence[str], on_skip: OnSkip) -> It
     Raises:
         SourceError: nothing is there, it is inside of a lake, or it can't be listed.
     """
-    root = storage.root.removeprefix("s3://")
-    parts = root.split("/")
-    parents = ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    objects = Objects.at(storage.root)
+    folders = storage.root.split("/")[2:]
+    parents = ["s3://" + "/".join(folders[:end]) for end in range(len(folders), 0, -1)]
     try:
-        filesystem = storage.filesystem
-        filesystem.invalidate_cache()  # it keeps listings, and others write
-        _refuse_lake(root, parents, lambda folder: filesystem.exists(f"{folder}/{MARKER}"))
-        objects: dict[str, Any] = filesystem.find(root, detail=True)
-    except OSError as error:
+        _refuse_lake(storage.root, parents, lambda uri: bool(Objects.at(uri).find(MARKER)))
+        found = list(objects.walk())
+        single = objects.find() if objects.prefix and not found else None
+    except BucketError as error:
         raise SourceError(
-            f"{storage.root} can't be listed: {error}.",
-            advice="Check the bucket's name, AWS_ENDPOINT_URL, and the keys' permissions.",
+            f"{storage.root} can't be listed: {error}.", advice=error.advice
         ) from error
-    if not objects:
+    if not found and not single:
         raise SourceError(f"There is nothing at {storage.root}.", advice="Check the prefix.")
-    lakes = {key.removesuffix(MARKER) for key in objects if key.endswith(f"/{MARKER}")}
+    if single:
+        yield _object(single, folders[-1])
+        return
+    yield from _objects(found, f"{objects.prefix}/" if objects.prefix else "", exclude, on_skip)
+
+
+def _objects(
+    found: Sequence[StoredObject], folder: str, exclude: Sequence[str], on_skip: OnSkip
+) -> Iterator[Found]:
+    """Yield those of a source's objects that are nobody's lake, nor hidden, nor excluded."""
+    keys = [each.version.key for each in found]
+    lakes = {key.removesuffix(MARKER) for key in keys if key.endswith(f"/{MARKER}")}
     for lake in sorted(lakes):
-        on_skip(lake.removeprefix(f"{root}/"), "it is a lake, whose videos are published ones")
-    for key, info in objects.items():
-        path = key.removeprefix(f"{root}/") if key != root else parts[-1]
+        on_skip(lake.removeprefix(folder), "it is a lake, whose videos are published ones")
+    for each, key in zip(found, keys, strict=True):
+        path = key.removeprefix(folder)
         if not (
             key.endswith("/")
             or _is_hidden(path)
             or any(key.startswith(lake) for lake in lakes)
             or is_excluded(escaped(path), exclude)
         ):
-            uri = f"s3://{key}"
-            stamp = bucket_stamp(info["size"], info["ETag"])
-            media = BucketMedia(uri, uri)
-            yield Found(escaped(path), info["size"], info["LastModified"], stamp, media)
+            yield _object(each, path)
+
+
+def _object(stored: StoredObject, path: str) -> Found:
+    version = stored.version
+    uri = f"s3://{version.bucket}/{version.key}"
+    stamp = bucket_stamp(version.size_bytes, version.etag)
+    media = BucketMedia(uri, uri, version)
+    return Found(escaped(path), version.size_bytes, stored.modified_at, stamp, media)
 
 
 def _is_hidden(path: str) -> bool:

@@ -145,6 +145,28 @@ def test_a_file_in_many_parts_arrives_whole(storage: Storage, tmp_path: Path) ->
         assert file.read(6) == local.read_bytes()[(1 << 20) - 3 : (1 << 20) + 3]
 
 
+def test_a_listing_names_the_version_that_is_read(
+    server: S3Server, storage: Storage, tmp_path: Path
+) -> None:
+    local = tmp_path / "big.mp4"
+    local.write_bytes(os.urandom(9 << 20))  # in parts: its etag is no MD5
+    storage.put(local, "big.mp4")
+    (listed,) = list_source(storage.root)
+    (single,) = list_source(storage.uri("big.mp4"))
+    assert single.path == listed.path == "big.mp4"
+    for video in (listed, single):
+        assert not video.has_changed()
+        with video.media.open() as file:
+            assert file.read() == local.read_bytes()
+    storage.write_bytes("small.mp4", b"one")
+    (_, listed) = list_source(storage.root)
+    storage.write_bytes("small.mp4", b"another one")
+    assert listed.has_changed()
+    with pytest.raises(VideoError) as caught, listed.media.open() as file:
+        file.read(1)
+    assert caught.value.reason is FailureReason.CHANGED
+
+
 def test_more_than_a_page_of_files(storage: Storage) -> None:
     names = [f"{number:05d}" for number in range(1_050)]
     with ThreadPoolExecutor(8) as pool:

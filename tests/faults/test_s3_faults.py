@@ -36,6 +36,8 @@ Make = Callable[..., dict[str, object]]
 
 QUICK_KINDS = (Kind.INTERNAL_ERROR, Kind.SLOW_DOWN, Kind.RESET, Kind.CUT, Kind.LOST)
 SOURCE = "s3://archive/videos"
+# A run whose server went for good is over within it: 20 s on an idle machine.
+BOUND_S = 180
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,9 @@ def test_a_lake_that_is_gone_for_good_ends_the_run(
         ground.proxy.fail(kind, match=" /lakes")
         began = time.monotonic()
         code, _, said = finished(job)
-        assert time.monotonic() - began < 120
+        assert time.monotonic() - began < BOUND_S
     assert code == 1, said
-    assert lake_uri in said
+    assert lake_uri in said, said
     assert "run again when the server answers" in said
     _assert_no_secret(ground.proxy, said)
     ground.proxy.heal()
@@ -145,11 +147,12 @@ def test_a_source_that_is_gone_for_good_ends_the_run(
         _wait_for(ground.proxy, "GET", "/archive/", job)
         ground.proxy.fail(Kind.RESET, match=" /archive")
         began = time.monotonic()
-        code, summary, said = finished(job)
-        assert time.monotonic() - began < 120
-    assert code in (1, 3), said
-    assert "run again when the server answers" in said + str(summary)
-    _assert_no_secret(ground.proxy, said + str(summary))
+        code, _, said = finished(job)
+        assert time.monotonic() - began < BOUND_S
+    assert code == 1, said
+    assert SOURCE in said, said
+    assert "run again when the server answers" in said
+    _assert_no_secret(ground.proxy, said)
     ground.proxy.heal()
     code, _, said = run("refresh", SOURCE, lake_uri, *QUICK)
     assert code == 0, said
