@@ -6,9 +6,10 @@ some of them wait, so that the store holds a few batches a worker, however long 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, cast
 
 import ray
@@ -56,9 +57,9 @@ class StoreFrames:
             VideoError: as `decode`; WORKER if the decoding tasks died.
         """
         size = min(batch_bytes, BATCH_BYTES)
-        batches = _taken(media, info, shard, size, self.tombstone, self.stall_s)
+        start = partial(_DECODER.remote, media, info, shard, size, self.tombstone, self.stall_s)
         # One is copied out of the store while one is worked on; the others wait there.
-        return prefetch(batches, depth=1)
+        return prefetch(_taken(start, shard), depth=1)
 
 
 def _decoded(
@@ -85,15 +86,8 @@ _DECODER = cast("Any", ray.remote)(  # its stubs lack what streams take
 )(_decoded)
 
 
-def _taken(
-    media: MediaSource,
-    info: VideoInfo,
-    shard: Shard,
-    batch_bytes: int,
-    tombstone: Tombstone,
-    stall_s: float,
-) -> Iterator[FrameBatch]:
-    with _stream(media, info, shard, batch_bytes, tombstone, stall_s) as stream, _said(shard):
+def _taken(start: Callable[[], Any], shard: Shard) -> Iterator[FrameBatch]:
+    with _ended(start()) as stream, _said(shard):
         while True:
             # The decoding task has a watchdog of its own; it may also wait for a CPU.
             while not ray.wait([stream], timeout=_BEAT_S)[0]:
@@ -110,8 +104,8 @@ def _taken(
 
 
 @contextmanager
-def _stream(*arguments: object) -> Generator[Any]:
-    stream = _DECODER.remote(*arguments)
+def _ended(stream: Any) -> Generator[Any]:
+    """End the task that a stream comes from when the block ends."""
     try:
         yield stream
     finally:

@@ -176,14 +176,6 @@ Thread 0x00007f3e3bfff640 (most recent call first):
 """
 
 
-def test_the_place_is_that_of_the_thread_that_does_not_wait(tmp_path: Path) -> None:
-    tombstone = _tombstone(tmp_path)
-    tombstone.path.parent.mkdir(parents=True)
-    tombstone.path.write_text(f"began run\n{_HANG}")
-    with pytest.raises(VideoError, match=r"for 300 s at fsp_ray\.video\.decode:187, and was ended"):
-        tombstone.check()
-
-
 _CRASH = """Fatal Python error: Segmentation fault
 
 Thread 0x00007f3e1bfff640 (most recent call first):
@@ -194,9 +186,19 @@ Current thread 0x00007f3e3bfff640 (most recent call first):
 """
 
 
-def test_the_place_of_a_crash_is_that_of_the_thread_that_crashed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (f"began run\n{_HANG}", r"for 300 s at fsp_ray\.video\.decode:187, and was ended"),
+        (f"began run\n{_CRASH}" * 2, r"at fsp_ray\.video\.decode:187: segmentation fault"),
+    ],
+    ids=["hang", "crash"],
+)
+def test_the_place_is_that_of_the_thread_that_crashed_or_does_not_wait(
+    ends: str, said: str, tmp_path: Path
+) -> None:
     tombstone = _tombstone(tmp_path)
     tombstone.path.parent.mkdir(parents=True)
-    tombstone.path.write_text(f"began run\n{_CRASH}began run\n{_CRASH}began run\n")
-    with pytest.raises(VideoError, match=r"at fsp_ray\.video\.decode:187: segmentation fault"):
+    tombstone.path.write_text(ends)
+    with pytest.raises(VideoError, match=said):
         tombstone.check()
