@@ -1,7 +1,7 @@
 """Which fields the kinds of infra/ have, as far as infra/ uses any; what is not here, is refused.
 
-KubeRay's are from the reference of ray.io/v1 in Ray's documentation, of KubeRay 1.6.2: its CRDs are
-in no package that can be depended on. Kubernetes' own are from its API reference of 1.37; where
+KubeRay's are from an older page of its API, its Go types, and for `authOptions` excerpts of the
+reference of 1.6.2: its CRDs are in no package that can be depended on. Kubernetes' own are from its API reference of 1.37; where
 kubernetes-validate is installed, its schemas are asked, too.
 """
 
