@@ -9,7 +9,7 @@ import typer
 
 from fsp_ray.cli.console import note, plural
 from fsp_ray.cli.options import JsonOption, LakeArgument
-from fsp_ray.cli.rows import RowFormat, print_answer
+from fsp_ray.cli.rows import RowFormat, print_rows
 from fsp_ray.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def print_demographics(
         )
     day = None if since is None else since.date()
     counts = Lake.open(lake).count_persons(by=columns, since=day, k=k)
-    print_answer(counts.table, fmt)
+    print_rows(counts.columns, counts.rows, fmt)
     if counts.kept_back:
         note(_footnote(counts, k))
 
@@ -81,7 +81,7 @@ def _footnote(counts: Counts, k: int) -> str:
     """Return how many counts are kept back, and why."""
     others = counts.kept_back - counts.small
     text = (
-        f"{counts.kept_back:,} of {plural(counts.table.num_rows, 'count')} kept back:"
+        f"{counts.kept_back:,} of {plural(len(counts.rows), 'count')} kept back:"
         f" {counts.small:,} under {k}, {others:,} so that those can't be worked out."
     )
     if counts.exposed:

@@ -10,24 +10,22 @@ learn the rest of the row; and as many others as keep those from being worked ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal, get_args
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fsp_ray.core.ages import AGE_GROUPS
 from fsp_ray.core.errors import LakeError
 from fsp_ray.lake.attackers import attackers
-from fsp_ray.lake.query import query
+from fsp_ray.lake.query import ask
 from fsp_ray.lake.storage import Storage
 from fsp_ray.lake.suppression import keep_back
 
 Dimension = Literal["age_group", "gender", "day", "month", "folder"]
-
-_compute: Final[Any] = pc  # its functions are made at import; no checker knows them
 
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 
@@ -37,6 +35,13 @@ _OF_VIDEOS: Final[dict[Dimension, str]] = {
     "month": "strftime(recorded_on, '%Y-%m')",
     "folder": r"regexp_replace(source_path, '(^|/)[^/]*$', '', 's')",
 }
+# Made from Arrow's types late, or not at all: making an Arrow array imports pandas, which takes
+# longer than counting a million persons.
+_COUNTED: Final = (
+    pa.field("persons", pa.int64()),
+    pa.field("visible_s", pa.float64()),
+    pa.field("suppressed", pa.bool_()),
+)
 # Ages stand by age, the rest by name, what is not known last.
 _ORDER: Final = {"age_group": f"array_position({list(AGE_GROUPS)}, age_group)"}
 
@@ -46,17 +51,32 @@ class Counts:
     """Counts with the small ones kept back.
 
     Attributes:
-        table: pyarrow Table: a string column a dimension, `persons`, `visible_s`, `suppressed`.
-        kept_back: cells that are null.
-        small: of those, cells that hold less than k; the others are there for their sake.
+        by: the dimensions.
+        rows: a value for each dimension, then `persons`, `visible_s`, `suppressed`.
+        small: cells that hold less than k; others are kept back for their sake.
         exposed: of those kept back, cells that somebody can narrow down to less than k who knows
             the total of every row, column and layer.
     """
 
-    table: Any
-    kept_back: int = 0
+    by: tuple[Dimension, ...]
+    rows: tuple[Mapping[str, object], ...]
     small: int = 0
     exposed: int = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names."""
+        return (*self.by, *(field.name for field in _COUNTED))
+
+    @property
+    def kept_back(self) -> int:
+        """How many cells are null."""
+        return sum(bool(row["suppressed"]) for row in self.rows)
+
+    def to_arrow(self) -> Any:
+        """Return a pyarrow Table."""
+        schema = pa.schema([*((name, pa.string()) for name in self.by), *_COUNTED])
+        return pa.Table.from_pylist([dict(row) for row in self.rows], schema=schema)
 
 
 def demographics(
@@ -77,19 +97,18 @@ def demographics(
         LakeError: an unknown dimension, a k under 1, or the tables can't be read.
     """
     _check(by, k)
-    answer = _cells(storage, by, since)
-    if not answer.num_rows:
-        return Counts(answer.append_column("suppressed", pa.array([], pa.bool_())))
-    groups = [answer.column(name).to_pylist() for name in by]
-    kept = keep_back(attackers(groups, answer.column("persons").to_numpy(), by), k)
-    shown = pa.array(~kept.hidden)
-    counted = {
-        name: _compute.if_else(shown, answer.column(name), None)
-        for name in ("persons", "visible_s")
-    }
-    columns = {name: answer.column(name) for name in by} | counted
-    table = pa.table({**columns, "suppressed": pa.array(kept.hidden)})
-    return Counts(table, int(kept.hidden.sum()), kept.small, int(kept.exposed.sum()))
+    cells = _cells(storage, by, since)
+    if not cells:
+        return Counts(tuple(by), ())
+    groups = [[cell[name] for cell in cells] for name in by]
+    persons = np.array([cell["persons"] for cell in cells])
+    kept = keep_back(attackers(groups, persons, by), k)
+    nothing: dict[str, object] = {"persons": None, "visible_s": None}
+    rows = tuple(
+        {**cell, **(nothing if hide else {}), "suppressed": hide}
+        for cell, hide in zip(cells, kept.hidden.tolist(), strict=True)
+    )
+    return Counts(tuple(by), rows, kept.small, int(kept.exposed.sum()))
 
 
 def _check(by: Sequence[Dimension], k: int) -> None:
@@ -103,11 +122,11 @@ def _check(by: Sequence[Dimension], k: int) -> None:
         raise LakeError(f"k can't be {k}.", advice="5 is usual; 1 keeps nothing back.")
 
 
-def _cells(storage: Storage, by: Sequence[Dimension], since: date | None) -> Any:
+def _cells(storage: Storage, by: Sequence[Dimension], since: date | None) -> list[dict[str, Any]]:
     of_videos = "".join(f", {sql} AS {name}" for name, sql in _OF_VIDEOS.items() if name in by)
     recorded = "" if since is None else f" AND recorded_on >= DATE '{since:%Y-%m-%d}'"
     order = ", ".join(f"{_ORDER.get(name, name)} NULLS LAST" for name in by)
-    return query(
+    cells: list[dict[str, Any]] = ask(
         storage,
         f"WITH seen AS (SELECT video_id{of_videos} FROM videos"  # noqa: S608 - all parts are ours
         f" WHERE status IN ('published', 'unchanged'){recorded}),"
@@ -115,4 +134,5 @@ def _cells(storage: Storage, by: Sequence[Dimension], since: date | None) -> Any
         " round(sum(visible_s), 3) AS visible_s"
         " FROM persons JOIN seen USING (video_id) GROUP BY ALL)"
         f" FROM counted ORDER BY {order}",
-    )
+    ).to_pylist()
+    return cells

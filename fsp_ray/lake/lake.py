@@ -29,8 +29,9 @@ from fsp_ray.lake.staging import collect_staging, staging
 from fsp_ray.lake.storage import Storage
 from fsp_ray.lake.verify import Depth
 
-# Delta decodes %XX in a path, takes a backslash for a slash, and refuses the others.
-_NO_PLACE: Final = re.compile(r"%[0-9A-Fa-f]{2}|[\\\x00-\x1f\x7f\ud800-\udfff]")
+# Delta decodes %XX in a path, takes a backslash for a slash, and refuses the others; at some of
+# them only when rows are appended, and then it panics.
+_NO_PLACE: Final = re.compile(r"%[0-9A-Fa-f]{2}|[\\\[\]^|\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ class Lake:
         k: int = 5,
     ) -> Any:
         """Return counts of persons as a pyarrow Table; see demographics.demographics."""
-        return self.count_persons(by=by, since=since, k=k).table
+        return self.count_persons(by=by, since=since, k=k).to_arrow()
 
     def count_persons(
         self, *, by: Sequence[Dimension], since: date | None = None, k: int = 5
@@ -257,6 +258,6 @@ def _storage(uri: str) -> Storage:
     if _NO_PLACE.search(storage.root):
         raise LakeError(
             f"A lake can't lie at {storage.root!r}: Delta tables don't keep such a path apart.",
-            advice="Choose a path of plain UTF-8: no %XX, backslash or control characters.",
+            advice="Choose a path of plain UTF-8 without %XX, \\, [, ], ^, | or control characters.",
         )
     return storage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -25,6 +26,8 @@ _LOCKS: Final = (
     "SET lock_configuration = true",
 )
 _SNAPSHOT_ATTEMPTS: Final = 20
+# Of a local file, with nothing in it that DuckDB takes for a pattern.
+_PLAIN_PATH: Final = re.compile(r"/[A-Za-z0-9_/.-]+")
 _MARK: Final = "commit_id"
 _SQL_TYPES: Final[dict[Kind, str]] = {
     "string": "VARCHAR",
@@ -43,7 +46,7 @@ def query(storage: Storage, sql: str) -> Any:
     Raises:
         LakeError: not one reading statement, an error in it, or a table can't be read.
     """
-    with tables(storage) as connection:
+    with tables(storage, by_files=False) as connection:
         for lock in _LOCKS:
             connection.execute(lock)
         try:
@@ -54,9 +57,23 @@ def query(storage: Storage, sql: str) -> Any:
             raise LakeError(_sentence(error), advice=_tables_advice()) from error
 
 
+def ask(storage: Storage, sql: str) -> Any:
+    """Return the answer to a question of our own as a pyarrow Table: `query` without the locks.
+
+    Raises:
+        LakeError: a table can't be read.
+    """
+    with tables(storage) as connection, lake_errors("read the lake's tables"):
+        return connection.sql(sql).to_arrow_table()
+
+
 @contextmanager
-def tables(storage: Storage) -> Generator[duckdb.DuckDBPyConnection]:
+def tables(storage: Storage, *, by_files: bool = True) -> Generator[duckdb.DuckDBPyConnection]:
     """Give a connection in which the tables are views, and `_<table>` are all of their rows.
+
+    Args:
+        by_files: DuckDB may read the tables' files itself, where it can: that is quicker, but
+            not for somebody else's SQL, for it needs access to files.
 
     Raises:
         LakeError: a table can't be read.
@@ -64,10 +81,42 @@ def tables(storage: Storage) -> Generator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(":memory:") as connection:
         for name, table in _snapshot(storage).items():
             with lake_errors(f"read the table {name}"):
-                rows = table.to_pyarrow_dataset()
-                connection.register(f"_{name}", rows)
-            connection.execute(_view(name, rows.schema.names))
+                columns = [field.name for field in table.schema().fields]
+                if not (by_files and _has_files(connection, name, table, columns)):
+                    connection.register(f"_{name}", table.to_pyarrow_dataset())
+            connection.execute(_view(name, columns))
         yield connection
+
+
+def _has_files(
+    connection: duckdb.DuckDBPyConnection, name: str, table: DeltaTable, columns: Sequence[str]
+) -> bool:
+    """Make `_<name>` of a table's files, if they are local, and hold just what the table does."""
+    # A higher reader version has rows deleted, or columns named, elsewhere than in the files.
+    if table.protocol().min_reader_version > 1:
+        return False
+    files = table.file_uris()
+    if not files:
+        connection.execute(f"CREATE VIEW _{name} AS SELECT {_nulls(name, columns)} WHERE false")
+        return True
+    if not all(_PLAIN_PATH.fullmatch(file) for file in files):
+        return False
+    rows = connection.read_parquet(files, union_by_name=True)
+    if set(rows.columns) != set(columns):  # no file has a column that was added
+        return False
+    rows.create_view(f"_{name}")
+    return True
+
+
+def _nulls(name: str, columns: Sequence[str]) -> str:
+    types = {column.name: _SQL_TYPES[column.kind] for column in TABLES[name].columns}
+    return ", ".join(
+        f"NULL::{types.get(column, 'VARCHAR')} AS {_quoted(column)}" for column in columns
+    )
+
+
+def _quoted(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def _snapshot(storage: Storage) -> dict[str, DeltaTable]:
@@ -89,16 +138,9 @@ def _view(name: str, columns: Sequence[str]) -> str:
     Its columns are those of this version, NULL where the table was made before them, then those
     that only a newer version knows.
     """
-    known = TABLES[name].columns
-    names = {column.name for column in known}
-    shown = [
-        f'"{column.name}"'
-        if column.name in columns
-        else f'NULL::{_SQL_TYPES[column.kind]} AS "{column.name}"'
-        for column in known
-        if column.name != _MARK
-    ]
-    shown += ['"' + other.replace('"', '""') + '"' for other in columns if other not in names]
+    known = [column.name for column in TABLES[name].columns if column.name != _MARK]
+    shown = [_quoted(column) if column in columns else _nulls(name, [column]) for column in known]
+    shown += [_quoted(column) for column in columns if column not in (*known, _MARK)]
     of_whole_commits = (
         f"SEMI JOIN _{VIDEOS.name} USING (video_id, {_MARK})"
         if name in {table.name for table in DETAIL_TABLES}

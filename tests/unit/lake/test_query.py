@@ -6,9 +6,11 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable, Field
 
 from fsp_ray.core.errors import LakeError
 from fsp_ray.lake import TABLES, Lake, delta
+from fsp_ray.lake.query import tables
 
 Make = Callable[..., dict[str, object]]
 
@@ -128,3 +130,29 @@ def test_a_snapshot_does_not_straddle_a_commit(
     )
     assert intruded
     assert answer.to_pylist() == [{"run_id": "r2", "r": "r2"}] * 2
+
+
+@pytest.mark.parametrize("folder", ["lake", "ä b+*{1}"])
+def test_files_are_read_by_duckdb_as_they_are_by_delta(
+    tmp_path: Path, folder: str, video_row: Make, person_row: Make
+) -> None:
+    """Also rows that were replaced, and a column that some files, or all, do not have."""
+    lake = Lake.create(str(tmp_path / folder))
+    for number in range(3):
+        lake.commit(videos=[video_row(f"{number}.mp4")], persons=[person_row(f"{number}.mp4")])
+    lake.commit(videos=[video_row("1.mp4", num_frames=7)], persons=[person_row("1.mp4", 4)])
+    for rows_before in (True, False):
+        if not rows_before:
+            newer = DeltaTable(lake.storage.uri("tables/persons"))
+            newer.alter.add_columns([Field("mood", "string")])
+            lake.commit(videos=[video_row("4.mp4")], persons=[person_row("4.mp4")])
+        answers: list[dict[str, list[tuple[object, ...]]]] = []
+        for by_files in (True, False):
+            with tables(lake.storage, by_files=by_files) as base:
+                names = [*TABLES, *(f"_{name}" for name in TABLES)]
+                answers.append(
+                    {name: base.execute(f"FROM {name} ORDER BY ALL").fetchall() for name in names}
+                )
+        assert answers[0] == answers[1]
+        assert len(answers[0]["persons"]) == (3 if rows_before else 4)
+        assert answers[0]["tracks"] == []
