@@ -124,3 +124,16 @@ def test_a_gpu_that_no_node_has_is_refused_at_once(
     with pytest.raises(ClusterError, match="1 CPUs and 1 GPUs, and the nodes have 1 CPUs and 0"):
         _run(cluster, source, tmp_path / "lake", lambda _: None, gpus_per_worker=1)
     assert time.monotonic() - start < 60
+
+
+@pytest.mark.faults_long
+def test_a_gpu_without_cpus_beside_it_has_its_frames_decoded_elsewhere(
+    cluster: Cluster, source: Path, tmp_path: Path
+) -> None:
+    cluster.add_node(**NODE, num_gpus=1)  # a GPU to Ray; nothing of ours runs on one yet
+    ray.init(address=cluster.address, log_to_driver=False)
+    summary = _run(cluster, source, tmp_path / "lake", lambda _: None, gpus_per_worker=1)
+    assert summary.problems == ()
+    check_done(str(tmp_path / "lake"), _frames(source))
+    # The worker takes its node's only CPU.
+    assert any("_decoded" in str(event["cat"]) for event in ray.timeline() or ())
