@@ -258,6 +258,6 @@ def _storage(uri: str) -> Storage:
     if _NO_PLACE.search(storage.root):
         raise LakeError(
             f"A lake can't lie at {storage.root!r}: Delta tables don't keep such a path apart.",
-            advice="Choose a path of plain UTF-8 without %XX, \\, [, ], ^, | or control characters.",
+            advice="Choose a path without %XX, backslashes, [, ], ^, | or control characters.",
         )
     return storage
