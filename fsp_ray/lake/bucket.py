@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import secrets
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
@@ -48,6 +49,7 @@ _LONGEST_WAIT_S: Final = 5.0
 # After waiting in vain: whoever asks next within that time does not wait all over again.
 _REMEMBERED_S: Final = 120.0
 _CONNECTIONS: Final = 16
+_connecting: Final = threading.Lock()
 
 
 class PatientS3(S3FileSystem):
@@ -218,7 +220,8 @@ def bucket_filesystem() -> PatientS3:
     environment = sorted((n, v) for n, v in os.environ.items() if n.startswith("AWS_"))
     # A digest, so that no secret is kept as a key of the cache.
     digest = hashlib.sha256(repr(environment).encode(errors="surrogateescape")).hexdigest()
-    return _connected(os.getpid(), digest)
+    with _connecting:  # or threads that come first would each make one
+        return _connected(os.getpid(), digest)
 
 
 @lru_cache(maxsize=4)

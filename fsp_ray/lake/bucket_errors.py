@@ -233,7 +233,7 @@ _SECRETS: Final = (
     re.compile(
         r"(?i)\b(x-amz-[a-z-]*(?:signature|credential|security-token)|aws_?access_?key_?id"
         r"|aws_?secret_?access_?key|aws_?session_?token|signature|credential|authorization)"
-        r"\s*[=:]\s*(?:AWS4-HMAC-SHA256[^\n]*|[^\s,&;\"'>)]+)"
+        r"['\"]?\s*[=:]\s*['\"]?(?:AWS4-HMAC-SHA256[^\n]*|[^\s,&;\"'>)]+)"
     ),
 )
 _HIDDEN: Final = "(hidden)"

@@ -30,11 +30,19 @@ from tests.faults.invariants import check_done, check_whole
 from tests.faults.runs import QUICK, command, finished, run, started, write_archive
 from tests.unit.lake.conftest import person_row, video_row  # noqa: F401 - fixtures
 
-pytestmark = [pytest.mark.ray, pytest.mark.faults, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(580)]
+short = pytest.mark.faults
+long = pytest.mark.faults_long
 
 Make = Callable[..., dict[str, object]]
 
-QUICK_KINDS = (Kind.INTERNAL_ERROR, Kind.SLOW_DOWN, Kind.RESET, Kind.CUT, Kind.LOST)
+QUICK_KINDS = [
+    pytest.param(Kind.SLOW_DOWN, marks=short),
+    pytest.param(Kind.CUT, marks=short),
+    pytest.param(Kind.LOST, marks=short),
+    pytest.param(Kind.INTERNAL_ERROR, marks=long),
+    pytest.param(Kind.RESET, marks=long),
+]
 SOURCE = "s3://archive/videos"
 # A run whose server went for good is over within it: 20 s on an idle machine.
 BOUND_S = 180
@@ -105,6 +113,20 @@ def test_a_run_survives_a_server_that_fails_again_and_again(
     assert ground.proxy.server.objects(f"{lake_uri}/videos") == before
 
 
+@long
+@pytest.mark.parametrize("match", ["GET /archive/", "PUT .*/videos/_delta_log", "PUT .*mp4$"])
+def test_a_run_survives_an_answer_that_never_comes(
+    match: str, ground: Ground, lake_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_ray(monkeypatch)
+    ground.proxy.fail(Kind.HANG, count=1, match=match)
+    request = RunRequest(SOURCE, lake_uri, RunSettings(replace="cover", preset="ultrafast"))
+    assert anonymize(request, lambda _: None).videos["published"] == len(ground.frames)
+    assert ground.proxy.struck() == 1
+    check_done(lake_uri, ground.frames)
+
+
+@short
 def test_a_run_survives_a_server_that_is_out_for_a_while(ground: Ground, lake_uri: str) -> None:
     """The real thing, with Ray: nothing is answered for 20 seconds in mid-run."""
     with started(command("refresh", SOURCE, lake_uri, *QUICK)) as job:
@@ -117,7 +139,10 @@ def test_a_run_survives_a_server_that_is_out_for_a_while(ground: Ground, lake_ur
     check_done(lake_uri, ground.frames)
 
 
-@pytest.mark.parametrize("kind", [Kind.RESET, Kind.SLOW_DOWN])
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(Kind.RESET, marks=short), pytest.param(Kind.SLOW_DOWN, marks=long)],
+)
 def test_a_lake_that_is_gone_for_good_ends_the_run(
     kind: Kind, ground: Ground, lake_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +164,7 @@ def test_a_lake_that_is_gone_for_good_ends_the_run(
     check_done(lake_uri, ground.frames)
 
 
+@short
 def test_a_source_that_is_gone_for_good_ends_the_run(
     ground: Ground, lake_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,7 +196,7 @@ def _wait_for(
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("kind", [*QUICK_KINDS, Kind.DELAY])
+@pytest.mark.parametrize("kind", [*QUICK_KINDS, pytest.param(Kind.DELAY, marks=long)])
 def test_files_and_tables_ride_out_seconds_of_failure(
     kind: Kind, proxy: FaultyProxy, lake_uri: str, tmp_path: Path
 ) -> None:
@@ -211,6 +237,7 @@ def test_a_video_decodes_through_seconds_of_failure(
     assert proxy.struck() > 3
 
 
+@short
 @pytest.mark.parametrize("kind", [Kind.SLOW_DOWN, Kind.RESET, Kind.LOST])
 def test_a_server_gone_for_good_is_waited_for_once_and_found_again(
     kind: Kind, proxy: FaultyProxy, lake_uri: str, monkeypatch: pytest.MonkeyPatch
@@ -236,6 +263,7 @@ def test_a_server_gone_for_good_is_waited_for_once_and_found_again(
     assert storage.read_bytes("x") == b"x"
 
 
+@short
 @pytest.mark.parametrize("table", ["persons", "videos"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_commit_whose_answer_is_lost_loses_no_row(
@@ -264,6 +292,7 @@ Lake.open(sys.argv[1]).publish(Path(sys.argv[2]), "clip.mp4")
 """
 
 
+@short
 def test_a_process_killed_while_uploading_leaves_the_old_version(
     proxy: FaultyProxy, lake_uri: str, tmp_path: Path
 ) -> None:
