@@ -1,8 +1,8 @@
 """Which fields the kinds of infra/ have, as far as infra/ uses any; what is not here, is refused.
 
 KubeRay's are from an older page of its API, its Go types, and for `authOptions` excerpts of the
-reference of 1.6.2: its CRDs are in no package that can be depended on. Kubernetes' own are from its API reference of 1.37; where
-kubernetes-validate is installed, its schemas are asked, too.
+reference of 1.6.2: its CRDs are in no package that can be depended on. Kubernetes' own are from its
+API reference of 1.37; kubernetes-validate's schemas are asked, too.
 """
 
 from __future__ import annotations
