@@ -186,3 +186,13 @@ def test_a_year_of_days_and_a_hundred_folders() -> None:
                 sums.setdefault(key, []).append(int(count))
         assert len(sums) >= size
         assert all(len(line) >= 2 and sum(line) >= 5 for line in sums.values())
+
+
+def test_where_no_two_rows_share_two_columns_the_way_round_is_longer() -> None:
+    """Six cells in a ring: no hypercube has all its corners, and yet nothing is given away."""
+    ring = [("a", "x"), ("a", "y"), ("b", "y"), ("b", "z"), ("c", "z"), ("c", "x")]
+    cells: Cells = dict(zip(ring, [2, 9, 9, 9, 9, 9], strict=True))
+    result = kept(("age_group", "gender"), cells, 5)
+    assert result.hidden.all()
+    assert not result.exposed.any()
+    assert give_aways(("age_group", "gender"), cells, 5, result) == []
