@@ -166,8 +166,12 @@ def quoted(text: str) -> tuple[str, str]:
 
 
 def is_cut_short(text: str) -> bool:
-    """Return True if deltalake says that an answer broke off."""
-    return "request or response body error" in text
+    """Return True if deltalake says that an answer broke off, or did not come to a commit.
+
+    Those requests it does not make again by itself.
+    """
+    gave_up = "max_retries" in text
+    return "response body error" in text or ("operation timed out" in text and not gave_up)
 
 
 def _answered(error: ClientError, what: str) -> OSError:

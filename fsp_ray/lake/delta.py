@@ -216,10 +216,10 @@ def retried(step: Callable[[], T]) -> T:
 
 
 def whole_answers(step: Callable[[], T]) -> T:
-    """Do a step again, for a while, if a server's answer broke off in it.
+    """Do a step again, for a while, if a server's answer broke off in it, or never came.
 
-    The one fault that deltalake does not ride out by itself, in listings. The step must be one
-    that may be done twice.
+    Those are the faults that deltalake does not ride out by itself: in listings, and where it
+    commits. The step must be one that may be done twice.
 
     Raises:
         LakeError: the answers go on breaking off, or another reason.
