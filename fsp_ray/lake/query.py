@@ -79,13 +79,20 @@ def tables(storage: Storage, *, by_files: bool = True) -> Generator[duckdb.DuckD
         LakeError: a table can't be read.
     """
     with duckdb.connect(":memory:") as connection:
-        for name, table in _snapshot(storage).items():
-            with lake_errors(f"read the table {name}"):
-                columns = [field.name for field in table.schema().fields]
-                if not (by_files and _has_files(connection, name, table, columns)):
-                    connection.register(f"_{name}", table.to_pyarrow_dataset())
-            connection.execute(_view(name, columns))
-        yield connection
+        try:
+            for name, table in _snapshot(storage).items():
+                with lake_errors(f"read the table {name}"):
+                    columns = [field.name for field in table.schema().fields]
+                    if not (by_files and _has_files(connection, name, table, columns)):
+                        connection.register(f"_{name}", table.to_pyarrow_dataset())
+                connection.execute(_view(name, columns))
+            yield connection
+        except duckdb.Error as error:
+            raise LakeError(
+                f"Can't read the lake's tables: {_sentence(error)}",
+                advice="Ask again; if that does not help, restore the lake's tables/ folder from a"
+                " backup.",
+            ) from error
 
 
 def _has_files(

@@ -105,6 +105,8 @@ def test_a_damaged_table_says_so(lake: Lake, video_row: Make) -> None:
         path.write_bytes(b"garbage")
     with pytest.raises(LakeError, match=r"tables|videos"):
         lake.query("SELECT sha256 FROM videos")
+    with pytest.raises(LakeError, match=r"tables|videos"):
+        lake.demographics()
     with pytest.raises(LakeError, match="videos"):
         lake.ledger()
 

@@ -73,7 +73,7 @@ def give_aways(names: Sequence[str], cells: Cells, k: int, result: KeptBack) -> 
     return found
 
 
-@settings(max_examples=20)
+@settings(max_examples=40)
 @given(tables(), st.integers(2, 6))
 @example((("day", "month"), {("2026-01-31", "2026-01"): 1, ("2026-02-01", "2026-02"): 2}), 2)
 def test_an_attacker_who_knows_all_totals_learns_no_count(
