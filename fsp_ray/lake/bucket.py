@@ -1,7 +1,7 @@
 """The one place that connects to S3 servers: one connection pool a process, patient with servers.
 
-s3fs makes a client for each thread that asks, and Ray's threads come and go: here a process has
-one. It asks again, for a minute, while a server fails or is out of reach, and ends every request.
+A request is made again, for a minute, while a server fails or is out of reach; each ends within a
+bound, and what it raises is an OSError that says what to do and holds no key.
 """
 
 from __future__ import annotations
