@@ -164,7 +164,9 @@ def _rearm(descriptor: int, stall_s: float, done: threading.Event) -> None:
 
 @contextmanager
 def _crashes_told(descriptor: int) -> Generator[None]:
+    # Off first: what is on already is not put before handlers that came after it, like Ray's own.
     was_enabled = faulthandler.is_enabled()
+    faulthandler.disable()
     faulthandler.enable(file=descriptor, all_threads=True)
     try:
         yield

@@ -19,7 +19,7 @@ from fsp_ray.raydata import watchdog
 from fsp_ray.raydata.watchdog import Tombstone, patiently, watched
 from fsp_ray.stages.staging import Staging
 
-STALL_S = 0.4
+STALL_S = 2.0  # a busy machine lets a process wait for a while, too
 
 
 def _work(folder: Path, body: Callable[[], object]) -> int:
@@ -63,13 +63,13 @@ HANGS: dict[str, Callable[[], object]] = {
 
 def _takes_steps() -> None:
     for _ in range(30):
-        time.sleep(0.05)
+        time.sleep(0.1)
         beat()
 
 
 def _waits_for_others() -> None:
     with patiently():
-        time.sleep(1.2)
+        time.sleep(3)
 
 
 def _crashes() -> None:
@@ -90,8 +90,8 @@ def test_a_worker_that_hangs_is_ended_and_the_next_is_told(
 ) -> None:
     start = time.monotonic()
     assert _work(tmp_path, hang) == ENDED
-    assert STALL_S <= time.monotonic() - start < 10
-    with pytest.raises(VideoError, match=r"took no step for 0\.4 s") as caught:
+    assert STALL_S <= time.monotonic() - start < 20
+    with pytest.raises(VideoError, match=r"took no step for 2 s") as caught:
         _tombstone(tmp_path).check()
     assert caught.value.reason is FailureReason.WORKER
     assert caught.value.advice
