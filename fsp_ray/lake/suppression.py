@@ -35,8 +35,10 @@ from fsp_ray.lake.hypercubes import (
 )
 from fsp_ray.lake.moves import Move, Searcher
 
-# More small cells than this: what would be left of the table is not worth the search.
-_MOST_SMALL: Final = 20_000
+# With more small cells than that, or that many where most cells are small, what would be left of the
+# table is not worth the search, which takes some seconds for as many.
+_MOST_SMALL: Final = 12_000
+_MANY_SMALL: Final = 2_500
 _NONE: Final[Ints] = np.zeros(0, np.int64)
 
 
@@ -65,7 +67,8 @@ def keep_back(grids: Sequence[Grid], k: int) -> KeptBack:
         k: counts under it are kept back.
     """
     small = grids[0].counts < k
-    if small.sum() > _MOST_SMALL:
+    many = _MANY_SMALL if small.mean() > 0.5 else _MOST_SMALL
+    if small.sum() > many:
         everything = np.ones_like(small)
         return KeptBack(everything, int(small.sum()), everything)
     work = _Work(small.copy(), small, np.zeros_like(small), k)

@@ -196,3 +196,11 @@ def test_where_no_two_rows_share_two_columns_the_way_round_is_longer() -> None:
     assert result.hidden.all()
     assert not result.exposed.any()
     assert give_aways(("age_group", "gender"), cells, 5, result) == []
+
+
+def test_of_a_table_that_is_mostly_small_nothing_is_shown() -> None:
+    cells: Cells = {(f"cam {number}",): 1 + number % 4 for number in range(2600)}
+    cells["big",] = 1000
+    result = kept(("folder",), cells, 5)
+    assert result.hidden.all()
+    assert result.exposed.all()  # nothing was shown to be safe, so that nothing is said to be
