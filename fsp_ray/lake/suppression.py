@@ -35,8 +35,8 @@ from fsp_ray.lake.hypercubes import (
 )
 from fsp_ray.lake.moves import Move, Searcher
 
-# With more small cells than that, or that many where most cells are small, what would be left of the
-# table is not worth the search, which takes some seconds for as many.
+# With more small cells than that, or so many where most cells are small, what would be left of
+# the table is not worth the search, which takes some seconds for as many.
 _MOST_SMALL: Final = 12_000
 _MANY_SMALL: Final = 2_500
 _NONE: Final[Ints] = np.zeros(0, np.int64)
