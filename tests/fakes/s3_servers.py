@@ -129,6 +129,18 @@ class S3Server:
         self.process.send_signal(signal.SIGCONT)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a lake may lie; `server` is None for a folder."""
+
+    root: str
+    server: S3Server | None
+
+    def uri(self, name: str) -> str:
+        """Return where something of that name lies there."""
+        return f"{self.root}/{name}"
+
+
 @contextmanager
 def seaweedfs() -> Generator[S3Server]:
     """Run a SeaweedFS with one identity; nobody else may do anything."""
