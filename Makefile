@@ -34,10 +34,10 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not faults and not faults_long"
 
 faults: $(STAMP)
-	$(BIN)/python -m pytest tests/faults -m faults
+	$(BIN)/python -m pytest -n $(WORKERS) -m "faults and not faults_long"
 
 faults-long: $(STAMP)
-	$(BIN)/python -m pytest tests/faults -m "faults or faults_long" --durations=0
+	$(BIN)/python -m pytest -m "faults or faults_long" --durations=0
 
 pictures: $(STAMP)
 	FSP_RAY_PICTURES=build/pictures.png $(BIN)/python -m pytest tests/integration/test_hard_pictures.py
