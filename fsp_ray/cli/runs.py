@@ -4,72 +4,52 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from fsp_ray.cli.console import note, plural, print_json
 from fsp_ray.cli.exits import ExitCode
 from fsp_ray.cli.progress import listener
+from fsp_ray.cli.run_options import RunOptions
 from fsp_ray.cli.summary import print_deleted, print_problems, print_summary, print_worklist
-from fsp_ray.core.config import RunSettings
 from fsp_ray.core.errors import SettingsError
 from fsp_ray.core.progress import RunSummary
 
-if TYPE_CHECKING:  # importing raydata imports Ray, importing lake takes a second
-    from fsp_ray.lake import Selection
-    from fsp_ray.raydata import RunRequest
-
-WAIT_S: Final = 600.0
-"""How long a run waits for another one on the lake, if it is not told."""
+if TYPE_CHECKING:  # importing raydata imports Ray
+    from fsp_ray.raydata import Deleted, RunRequest
 
 
-def settings(pack: str, replace: str, privacy: str, audit_retries: int, audio: str) -> RunSettings:
-    """Return the settings that options say.
-
-    Raises:
-        SettingsError: a word that is none of an option's.
-    """
-    return RunSettings(
-        pack=pack,
-        replace=replace,  # pyright: ignore[reportArgumentType] - a word or an error
-        privacy=privacy,  # pyright: ignore[reportArgumentType] - a word or an error
-        audit_retries=audit_retries,
-        audio=audio,  # pyright: ignore[reportArgumentType] - a word or an error
-    )
-
-
-def selection(
-    include: Sequence[str] | None, exclude: Sequence[str] | None, since: datetime | None
-) -> Selection:
-    """Return which videos options mean. Times are in UTC."""
-    from fsp_ray.lake import Selection  # noqa: PLC0415 - takes a second
-
-    then = None if since is None else since.replace(tzinfo=UTC)
-    return Selection(tuple(include or ()), tuple(exclude or ()), then)
-
-
-def run(source: str, lake: str, *, as_json: bool, **options: Any) -> ExitCode:
+def run(source: str, lake: str, options: RunOptions, *, deleted: Deleted = "ignore") -> ExitCode:
     """Run the job, or show what it would do; return the exit code.
-
-    Args:
-        source, lake: of the run.
-        as_json: print JSON.
-        options: further fields of `RunRequest`.
 
     Raises:
         SettingsError: the source is not there, or an option makes no sense.
     """
+    settings = options.settings
     existing_source(source)
     from fsp_ray.raydata import RunRequest  # noqa: PLC0415 - Ray takes seconds
 
-    request = RunRequest(source, lake, **options)
-    if request.dry_run:
-        _show_plan(request, as_json=as_json)
+    request = RunRequest(
+        source,
+        lake,
+        settings,
+        workers=options.workers,
+        cpus_per_worker=options.cpus_per_worker,
+        gpus_per_worker=options.gpus_per_worker,
+        layout=options.layout,  # pyright: ignore[reportArgumentType] - a word or an error
+        address=options.address,
+        selection=options.selection,
+        limit=options.limit,
+        retry_failed=options.retry_failed,
+        deleted=deleted,
+        wait_s=options.wait,
+        dry_run=options.dry_run,
+    )
+    if options.dry_run:
+        _show_plan(request, as_json=options.as_json)
         return ExitCode.DONE
     summary = execute(request)
-    if as_json:
+    if options.as_json:
         print_json(summary.as_dict())
     else:
         print_summary(summary)
