@@ -117,8 +117,10 @@ def test_the_job_is_the_command() -> None:
     assert "/no/such/folder" in done.stderr
 
 
+# What a shell started in the background ignores SIGINT, and so would all below it.
 _SLEEPER = """
-import sys, time, types
+import signal, sys, time, types
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 import fsp_ray.cli.anonymize as anonymize
 fake = types.ModuleType("fsp_ray.raydata")
