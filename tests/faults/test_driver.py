@@ -37,7 +37,9 @@ class Watch:
             self.seen.setdefault(name, set()).add(written_ns)
 
 
-@pytest.mark.parametrize("phase", ["analyse", "render"])
+@pytest.mark.parametrize(
+    "phase", [pytest.param("analyse", marks=pytest.mark.faults_long), "render"]
+)
 def test_the_next_run_goes_on_where_a_killed_one_was(phase: str, tmp_path: Path) -> None:
     source, lake = tmp_path / "source", tmp_path / "lake"
     frames = write_archive(source)

@@ -56,6 +56,7 @@ def _on_small_disk(folder: Path, small: str, *words: object) -> tuple[Run, Run]:
     return first, second
 
 
+@pytest.mark.faults_long
 def test_a_full_lake_ends_the_run_and_the_rest_is_done_later(tmp_path: Path) -> None:
     source, lake = tmp_path / "source", tmp_path / "lake"
     frames = write_archive(source)

@@ -56,7 +56,7 @@ def test_of_two_at_once_the_second_leaves_or_waits(tmp_path: Path) -> None:
     assert Lake.open(str(lake)).query("FROM runs").num_rows == 1
 
 
-@pytest.mark.parametrize("wrong_s", [-3600, 3600])
+@pytest.mark.parametrize("wrong_s", [pytest.param(-3600, marks=pytest.mark.faults_long), 3600])
 def test_a_clock_that_is_an_hour_off_changes_nothing(wrong_s: int, tmp_path: Path) -> None:
     source, lake = tmp_path / "source", tmp_path / "lake"
     frames = write_archive(source)

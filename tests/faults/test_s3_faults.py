@@ -141,7 +141,7 @@ def test_a_run_survives_a_server_that_is_out_for_a_while(ground: Ground, lake_ur
 
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(Kind.RESET, marks=short), pytest.param(Kind.SLOW_DOWN, marks=long)],
+    [pytest.param(Kind.RESET, marks=long), pytest.param(Kind.SLOW_DOWN, marks=long)],
 )
 def test_a_lake_that_is_gone_for_good_ends_the_run(
     kind: Kind, ground: Ground, lake_uri: str, monkeypatch: pytest.MonkeyPatch
