@@ -99,13 +99,18 @@ def _assert_no_secret(proxy: FaultyProxy, text: str) -> None:
 def test_a_run_survives_a_server_that_fails_again_and_again(
     kind: Kind, ground: Ground, lake_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each third request of a run: of those that list, read, upload, of leases and of tables."""
+    """Each third request of a run: of those that list, read, upload, of leases and of tables.
+
+    An answer that breaks off makes deltalake give a whole step up, of some ten requests, which is
+    then done again: with each third, it would never come through.
+    """
+    every = 11 if kind is Kind.CUT else 3
     without_ray(monkeypatch)
     request = RunRequest(SOURCE, lake_uri, RunSettings(replace="cover", preset="ultrafast"))
-    ground.proxy.fail(kind, every=3)
+    ground.proxy.fail(kind, every=every)
     summary = anonymize(request, lambda _: None)
     assert summary.videos["published"] == len(ground.frames)
-    assert ground.proxy.struck() > 30
+    assert ground.proxy.struck() > 90 // every
     ground.proxy.heal()
     check_done(lake_uri, ground.frames)
     before = ground.proxy.server.objects(f"{lake_uri}/videos")
