@@ -16,7 +16,7 @@ from fsp_ray.lake.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """A small file, and how long ago it was written, by the store's clock."""
+    """A small file, and how long ago at least it was written, by the store's clock."""
 
     data: bytes
     age_s: float
@@ -104,7 +104,9 @@ def _aged_in_bucket(storage: Storage, rel: str) -> Aged:
         answer = await filesystem._call_s3("get_object", Bucket=bucket, Key=key)
         data: bytes = await answer["Body"].read()
         now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        return Aged(data, max(0.0, (now - answer["LastModified"]).total_seconds()))
+        # Both are cut to whole seconds: it is at least so old, or a lease would end too early.
+        age_s = (now - answer["LastModified"]).total_seconds() - 1
+        return Aged(data, max(0.0, age_s))
 
     aged: Any = sync(filesystem.loop, get)
     return aged

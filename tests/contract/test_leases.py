@@ -59,7 +59,7 @@ def test_of_many_at_once_one_works_at_a_time(root: str) -> None:
 
 
 def test_who_sleeps_too_long_is_taken_over_and_told(root: str) -> None:
-    """A bucket dates by the second: a lease of two seconds is over after three at most."""
+    """A bucket dates by the second: a lease of two seconds is over after four at most."""
     storage = Storage.of(f"{root}/expired")
     with leased(storage, "asleep", wait_s=0, ttl_s=2) as asleep:
         asleep.stop()  # renews no more
