@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
 import typer
 
+from fsp_ray.cli.options import JsonOption
 from fsp_ray.core.config import RunSettings
 
 if TYPE_CHECKING:  # takes a second
@@ -114,7 +115,7 @@ class RunOptions:
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be done; write nothing.")
     ] = False
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False
+    as_json: JsonOption = False
 
     @property
     def settings(self) -> RunSettings:

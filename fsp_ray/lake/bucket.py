@@ -108,6 +108,21 @@ class PatientS3(S3FileSystem):
 
         return await self.patiently(what, attempt, size_bytes=stop - start)
 
+    async def read_whole(self, bucket: str, key: str) -> tuple[bytes, Mapping[str, Any]]:
+        """Return a small object, and what the server says of it.
+
+        Raises:
+            BucketError: it can't be read.
+        """
+
+        async def attempt() -> tuple[bytes, Mapping[str, Any]]:
+            answer = await self._call_once("get_object", Bucket=bucket, Key=key)
+            async with answer["Body"] as body:
+                data: bytes = await body.read()
+            return data, answer
+
+        return await self.patiently(f"s3://{bucket}/{key}", attempt)
+
     async def patiently(
         self, what: str, attempt: Callable[[], Awaitable[T]], *, size_bytes: int = 0
     ) -> T:

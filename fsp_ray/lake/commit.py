@@ -16,7 +16,7 @@ Replacing the details' rows in place, the obvious way, would lose the old rows a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from fsp_ray.core import ids
 from fsp_ray.lake import delta
+from fsp_ray.lake.batches import batched
 from fsp_ray.lake.errors import lake_errors
 from fsp_ray.lake.rows import Row, check_details, check_videos, to_arrow
 from fsp_ray.lake.storage import Storage
@@ -51,7 +52,7 @@ def commit_videos(
     def commit() -> None:  # each time under a mark of its own
         tables = _checked(videos, details)
         video_ids = tables[VIDEOS.name].column("video_id").to_pylist()
-        for chunk in _chunks(video_ids):
+        for chunk in batched(video_ids, CHUNK_VIDEOS):
             of_chunk = {name: _of_videos(rows, chunk) for name, rows in tables.items()}
             _commit_chunk(storage, chunk, of_chunk)
 
@@ -92,7 +93,7 @@ def sweep(storage: Storage, now: datetime | None = None) -> int:
             if commit < oldest:
                 debris[commit].append(video)
         for commit, videos in debris.items():
-            for some in _chunks(videos):
+            for some in batched(videos, CHUNK_VIDEOS):
                 deleted += delta.delete(storage, table.name, _rows_of(some, [commit]))
     return deleted
 
@@ -157,8 +158,3 @@ def _named(table: Any) -> set[tuple[str, str]]:
 
 def _rows_of(video_ids: Sequence[str], commit_ids: Sequence[str]) -> str:
     return f"{delta.any_of('video_id', video_ids)} AND {delta.any_of('commit_id', commit_ids)}"
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), CHUNK_VIDEOS):
-        yield values[start : start + CHUNK_VIDEOS]

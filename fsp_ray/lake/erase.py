@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from fsp_ray.lake import delta, layout
+from fsp_ray.lake.batches import batched
+from fsp_ray.lake.commit import CHUNK_VIDEOS
 from fsp_ray.lake.fingerprints import load_memory, save_memory
 from fsp_ray.lake.ledger import LedgerEntry
 from fsp_ray.lake.storage import Storage
 from fsp_ray.lake.tables import DETAIL_TABLES, VIDEOS
-
-_CHUNK_VIDEOS = 500  # in one transaction
 
 
 def withdraw(storage: Storage, source_path: str) -> None:
@@ -29,18 +29,13 @@ def erase(storage: Storage, entries: Sequence[LedgerEntry]) -> None:
     Raises:
         LakeError: the lake can't be written; do it again.
     """
-    for some in _chunks(entries):
+    for some in batched(entries, CHUNK_VIDEOS):
         for entry in some:
             withdraw(storage, entry.source_path)
         predicate = delta.any_of("video_id", (entry.video_id for entry in some))
         for table in (*DETAIL_TABLES, VIDEOS):
             delta.delete(storage, table.name, predicate)
     _forget(storage, {entry.source_uri for entry in entries})
-
-
-def _chunks(entries: Sequence[LedgerEntry]) -> Iterator[Sequence[LedgerEntry]]:
-    for start in range(0, len(entries), _CHUNK_VIDEOS):
-        yield entries[start : start + _CHUNK_VIDEOS]
 
 
 def _forget(storage: Storage, uris: set[str]) -> None:

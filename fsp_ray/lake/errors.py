@@ -22,6 +22,7 @@ from fsp_ray.lake.bucket_errors import (
 )
 
 _ADVICE: Final = {
+    errno.ENOENT: "Look whether the disk that it lies on is mounted, then run again.",
     errno.ENOSPC: "Free some space; nothing half-written was left. Then run again.",
     errno.EDQUOT: "The quota is used up. Free some space, then run again.",
     errno.EACCES: "Grant this user read and write permission on the lake.",

@@ -5,10 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any
-
-from fsspec.asyn import sync
 
 from fsp_ray.lake.errors import lake_errors
 from fsp_ray.lake.storage import Storage
@@ -29,8 +25,9 @@ def create(storage: Storage, rel: str, data: bytes) -> bool:
         LakeError: the store can't be written.
     """
     with lake_errors(f"write {storage.uri(rel)}"):
-        create_there = _create_local if storage.is_local else _create_in_bucket
-        if create_there(storage, rel, data):
+        local = storage.is_local
+        made = _create_local(storage, rel, data) if local else storage.objects.create(rel, data)
+        if made:
             return True
     # An answer that was lost on its way, and asked for again, says no to its own file.
     found = read_aged(storage, rel)
@@ -45,7 +42,9 @@ def read_aged(storage: Storage, rel: str) -> Aged | None:
     """
     with lake_errors(f"read {storage.uri(rel)}"):
         try:
-            return _aged_local(storage, rel) if storage.is_local else _aged_in_bucket(storage, rel)
+            if storage.is_local:
+                return _aged_local(storage, rel)
+            return Aged(*storage.objects.read_aged(rel))
         except FileNotFoundError:
             return None
 
@@ -75,43 +74,3 @@ def _aged_local(storage: Storage, rel: str) -> Aged:
             return Aged(file.read(), max(0.0, probe.stat().st_mtime - written_s))
     finally:
         probe.unlink(missing_ok=True)
-
-
-def _create_in_bucket(storage: Storage, rel: str, data: bytes) -> bool:
-    bucket, key = _place(storage, rel)
-    try:
-        storage.filesystem.call_s3("put_object", Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
-    except OSError as error:
-        if _is_conflict(error):
-            return False
-        raise
-    return True
-
-
-def _is_conflict(error: OSError) -> bool:
-    """Whether a conditional write was refused: s3fs has no word of its own for that."""
-    cause: Any = error.__cause__
-    response: dict[str, Any] = getattr(cause, "response", None) or {}
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return isinstance(error, FileExistsError) or status in (409, 412)
-
-
-def _aged_in_bucket(storage: Storage, rel: str) -> Aged:
-    bucket, key = _place(storage, rel)
-    filesystem = storage.filesystem
-
-    async def get() -> Aged:
-        answer = await filesystem._call_s3("get_object", Bucket=bucket, Key=key)
-        data: bytes = await answer["Body"].read()
-        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        # Both are cut to whole seconds: it is at least so old, or a lease would end too early.
-        age_s = (now - answer["LastModified"]).total_seconds() - 1
-        return Aged(data, max(0.0, age_s))
-
-    aged: Any = sync(filesystem.loop, get)
-    return aged
-
-
-def _place(storage: Storage, rel: str) -> tuple[str, str]:
-    bucket, _, key = storage.uri(rel).removeprefix("s3://").partition("/")
-    return bucket, key

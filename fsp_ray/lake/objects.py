@@ -18,8 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from fsspec.asyn import sync
+
+from fsp_ray.lake.batches import batched
 from fsp_ray.lake.bucket import PatientS3, bucket_filesystem
-from fsp_ray.lake.bucket_errors import BucketError, MissingError
+from fsp_ray.lake.bucket_errors import BucketError, ChangedError, MissingError
 from fsp_ray.lake.object_file import ObjectVersion
 
 PART_BYTES: Final = 8 << 20
@@ -106,6 +109,29 @@ class Objects:
         """Write a small object, whole."""
         self._call("put_object", Key=self.key(rel), Body=data, ContentMD5=_md5(data))
 
+    def create(self, rel: str, data: bytes) -> bool:
+        """Write a small object if there is none of that name; return False if there is."""
+        try:
+            self._call("put_object", Key=self.key(rel), Body=data, IfNoneMatch="*")
+        except ChangedError:
+            return False
+        return True
+
+    def read_aged(self, rel: str) -> tuple[bytes, float]:
+        """Return a small object, and how many seconds ago at least the server says it was written.
+
+        Raises:
+            MissingError: there is none of that name.
+        """
+        filesystem = self.filesystem
+        read: Any = sync(  # typed as if it returned nothing
+            filesystem.loop, filesystem.read_whole, self.bucket, self.key(rel)
+        )
+        data, answer = read
+        # Both dates are cut to whole seconds.
+        age_s = (_server_time(answer) - answer["LastModified"]).total_seconds() - 1
+        return data, max(0.0, age_s)
+
     def upload(self, local: Path, rel: str) -> str:
         """Write a file of any size; return its sha256. Nothing shows before all of it is there.
 
@@ -136,8 +162,8 @@ class Objects:
         """Remove an object, and all that lies under its name; there may be nothing."""
         self._call("delete_object", Key=self.key(rel))
         keys = [found.version.key for found in self.walk(rel)]
-        for start in range(0, len(keys), _DELETED_AT_ONCE):
-            self._delete(keys[start : start + _DELETED_AT_ONCE])
+        for some in batched(keys, _DELETED_AT_ONCE):
+            self._delete(some)
 
     def abort_uploads(self, *, older_than: timedelta = UPLOAD_AGE) -> int:
         """Take back the uploads under the prefix that were begun long ago; return how many.
@@ -219,8 +245,7 @@ class Objects:
         arguments: dict[str, Any] = {"Prefix": _folder(self.prefix)}
         while True:
             page: Mapping[str, Any] = self._call("list_multipart_uploads", **arguments)
-            headers = page["ResponseMetadata"]["HTTPHeaders"]
-            now = parsedate_to_datetime(headers["date"])
+            now = _server_time(page)
             for upload in page.get("Uploads", ()):
                 if upload["Key"].startswith(arguments["Prefix"]):
                     yield upload, now
@@ -240,6 +265,11 @@ class Objects:
                 f" ({refused[0].get('Code', 'no reason given')})",
                 "Grant these keys Delete on the lake.",
             )
+
+
+def _server_time(answer: Mapping[str, Any]) -> datetime:
+    """Return when the server gave an answer, by its own clock."""
+    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
 
 def _folder(key: str) -> str:

@@ -165,10 +165,6 @@ def check_source(uri: str) -> None:
         SourceError: it is gone, or its server does not answer.
     """
     storage = _storage(uri)
-    if storage.is_local and not Path(storage.root).exists():
-        raise SourceError(
-            f"{storage.root} is gone.", advice="Bring it back (is it mounted?), then run again."
-        )
     try:
         storage.check_reachable()
     except LakeError as error:

@@ -84,7 +84,8 @@ class Storage:
             return bucket_filesystem().delta_options()
 
     @property
-    def _objects(self) -> Objects:
+    def objects(self) -> Objects:
+        """The objects of a storage in a bucket."""
         return Objects.at(self.root)
 
     def check_reachable(self) -> None:
@@ -97,7 +98,7 @@ class Storage:
             if self.is_local:
                 os.stat(self.root)  # noqa: PTH116 - the path may not be UTF-8
             else:
-                self._objects.check_reachable()
+                self.objects.check_reachable()
 
     def uri(self, rel: str = "") -> str:
         """Return the absolute path or URI of a file of the lake."""
@@ -118,14 +119,14 @@ class Storage:
         with lake_errors(f"look at {self.uri(rel)}"):
             if self.is_local:
                 return self.local(rel).exists()
-            objects = self._objects
+            objects = self.objects
             return bool(rel and objects.find(rel)) or objects.is_folder(rel)
 
     def names(self, rel: str = "") -> tuple[str, ...]:
         """Return the sorted names in a folder; none if it is missing."""
         with lake_errors(f"list {self.uri(rel)}"):
             if not self.is_local:
-                return self._objects.names(rel)
+                return self.objects.names(rel)
             try:
                 return tuple(sorted(os.listdir(self.uri(rel))))  # noqa: PTH208 - may not be UTF-8
             except FileNotFoundError:
@@ -149,7 +150,7 @@ class Storage:
         with lake_errors(f"read {self.uri(rel)}"):
             if self.is_local:
                 return self.local(rel).open("rb")
-            return cast("BinaryIO", ObjectFile(self._objects.stat(rel).version))
+            return cast("BinaryIO", ObjectFile(self.objects.stat(rel).version))
 
     def write_bytes(self, rel: str, data: bytes) -> None:
         """Write a small file; readers see the old one or the new one."""
@@ -158,7 +159,7 @@ class Storage:
                 with self._arriving(rel) as arriving:
                     _write_synced(arriving, [data])
             else:
-                self._objects.write(rel, data)
+                self.objects.write(rel, data)
 
     def put(self, local: Path, rel: str) -> str:
         """Copy a local file to its place, atomically; return its sha256. The local file stays.
@@ -170,13 +171,13 @@ class Storage:
             if self.is_local:
                 with self._arriving(rel) as arriving:
                     return _copy_synced(local, arriving)
-            return self._objects.upload(local, rel)
+            return self.objects.upload(local, rel)
 
     def remove(self, rel: str) -> None:
         """Remove a file or a folder with all that is in it; it may be missing."""
         with lake_errors(f"remove {self.uri(rel)}"):
             if not self.is_local:
-                self._objects.remove(rel)
+                self.objects.remove(rel)
                 return
             path = self.local(rel)
             if path.is_dir() and not path.is_symlink():
@@ -193,7 +194,7 @@ class Storage:
         if self.is_local:
             return 0  # staging collects them
         with lake_errors(f"list the unfinished uploads of {self.root}"):
-            return self._objects.abort_uploads(older_than=older_than)
+            return self.objects.abort_uploads(older_than=older_than)
 
     def sha256(self, rel: str) -> str:
         """Return the hex digest of a file's content."""

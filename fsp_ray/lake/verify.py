@@ -13,20 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 import duckdb
 import pyarrow as pa
 
 from fsp_ray.core.errors import LakeError
 from fsp_ray.lake import delta, layout
+from fsp_ray.lake.batches import batched
 from fsp_ray.lake.listing import listing
 from fsp_ray.lake.storage import Storage
 from fsp_ray.lake.tables import PUBLISHED_STATUSES, VIDEOS
 from fsp_ray.lake.verify_rows import row_problems
 
-T = TypeVar("T")
 Depth = Literal["none", "names", "hashes"]
 
 WAITING_AGE_S: Final = 24 * 3600.0
@@ -172,7 +171,7 @@ def _path(storage: Storage, source_path: str | None, published_uri: str | None) 
 def _files(storage: Storage) -> Any:
     found = listing(storage, layout.VIDEOS)
     batches: list[Any] = []
-    for some in _pieces(found, _ROWS_A_BATCH):
+    for some in batched(found, _ROWS_A_BATCH):
         columns = zip(*((file.path, file.size_bytes, file.age_s) for file in some), strict=True)
         batches.append(pa.record_batch([list(column) for column in columns], schema=_FILES))
     return pa.Table.from_batches(batches, _FILES)
@@ -206,8 +205,8 @@ def _check_published(
     )
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         published = (_Published(*row) for row in _rows(rows))
-        for some in _pieces(published, _AT_ONCE * _VIDEOS_A_THREAD):
-            threads = list(_pieces(iter(some), _VIDEOS_A_THREAD))
+        for some in batched(published, _AT_ONCE * _VIDEOS_A_THREAD):
+            threads = list(batched(some, _VIDEOS_A_THREAD))
             for checked in pool.map(partial(_problems, storage, depth=depth), threads):
                 for video, problem in checked:
                     tally.look(video, problem)
@@ -219,11 +218,6 @@ def _problems(
 ) -> list[tuple[_Published, str]]:
     checked = ((video, _problem(storage, video, depth)) for video in videos)
     return [(video, problem) for video, problem in checked if problem]
-
-
-def _pieces(values: Iterator[T], size: int) -> Iterator[list[T]]:
-    while some := list(islice(values, size)):
-        yield some
 
 
 def _problem(storage: Storage, video: _Published, depth: Depth) -> str:

@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.ports import free_ports
 from tests.fakes.processes import descendants, kill, wait_gone
 
 ROOT = Path(__file__).parents[2]
@@ -151,15 +151,3 @@ def _answers(head: RayHead) -> bool:
     except OSError:  # as all of urllib's errors are
         return False
     return True
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nobody has, now."""
-    taken = [socket.socket() for _ in range(count)]
-    try:
-        for one in taken:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in taken]
-    finally:
-        for one in taken:
-            one.close()

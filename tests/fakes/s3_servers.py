@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,8 @@ import boto3
 import botocore.session
 import pytest
 from botocore.config import Config
+
+from tests.fakes.ports import free_ports
 
 ACCESS_KEY = "AKIAFSPRAYTESTKEYONE"
 SECRET_KEY = "throw+away/0123456789abcdefghijklmnopqrs"
@@ -228,7 +229,7 @@ def _started(
         folder = Path(tempfile.mkdtemp(prefix="fsp_s3_"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         for _ in range(_ATTEMPTS):
-            ports = _free_ports(8)
+            ports = free_ports(8)
             stack.callback(_remove_sockets, ports)
             process = _run(command(folder, ports), folder)
             endpoint = f"http://127.0.0.1:{ports[0]}"
@@ -246,14 +247,6 @@ def _run(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
     environ |= {"TMPDIR": str(folder), "HOME": str(folder), "GOMAXPROCS": "2"} | _MOTO_ENVIRONMENT
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def _answers(url: str, process: subprocess.Popen[bytes], status: int) -> bool:

@@ -22,8 +22,8 @@ import pytest
 
 from fsp_ray.lake import Lake
 from tests.fakes.media import Clip, write_clip
+from tests.fakes.ports import free_ports
 from tests.fakes.processes import descendants, kill, wait_gone
-from tests.fakes.ray_head import free_ports
 
 from .commands import ROOT
 from .manifests import read_yaml

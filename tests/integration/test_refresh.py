@@ -7,15 +7,19 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fsp_ray.core.config import RunSettings
-from fsp_ray.core.errors import BusyError, SourceError
+from fsp_ray.core.errors import BusyError, LakeError, SourceError
 from fsp_ray.core.progress import Progress, RunSummary
 from fsp_ray.lake import Lake, Selection
+from fsp_ray.lake import lake as lake_module
+from fsp_ray.lake.exclusive import create
 from fsp_ray.lake.fingerprints import load_memory
+from fsp_ray.lake.lease import leased
 from fsp_ray.raydata import RunRequest, anonymize, plan
 from tests.fakes.local_ray import without_ray
 from tests.fakes.media import Clip, write_clip
@@ -189,7 +193,7 @@ def test_a_source_that_goes_in_mid_run_ends_it_and_blames_no_video(ground: Groun
         if progress.videos_total and ground.source.exists():
             ground.source.rename(away)
 
-    with pytest.raises(SourceError, match="is gone"):
+    with pytest.raises(SourceError, match=r"Can't reach .*source: .*mounted"):
         ground.refresh(unmount)
     assert ground.statuses() == {"a.mp4": "published"}
     away.rename(ground.source)
@@ -197,7 +201,23 @@ def test_a_source_that_goes_in_mid_run_ends_it_and_blames_no_video(ground: Groun
     check_done(str(ground.lake), ground.frames())
 
 
-def test_a_run_that_lost_its_lease_commits_nothing(ground: Ground) -> None:
+def test_a_run_that_lost_its_lease_commits_nothing(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake_module, "leased", partial(leased, ttl_s=0.6))
+    storage = Lake.create(str(ground.lake)).storage
+
+    def take_over(progress: Progress) -> None:
+        if progress.phase == "render" and len(storage.names("_lease")) == 1:
+            assert create(storage, "_lease/00000002.json", b"{}")
+            time.sleep(0.5)  # the run's own thread renews, and finds the higher number
+
+    with pytest.raises(LakeError, match="lost its lease"):
+        ground.refresh(take_over)
+    assert ground.statuses() == {}
+
+
+def test_a_lake_at_which_somebody_is_at_work_is_left_alone(ground: Ground) -> None:
     lake = Lake.create(str(ground.lake))
     with (
         lake.leased("other", wait_s=0),
