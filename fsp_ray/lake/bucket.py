@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import os
 import secrets
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
@@ -22,22 +20,11 @@ from botocore.exceptions import NoCredentialsError
 from fsspec.asyn import sync, sync_wrapper
 from s3fs import S3FileSystem
 
-from fsp_ray.core.errors import LakeError
-from fsp_ray.lake.bucket_errors import (
-    NOT_OS_ERRORS,
-    ChangedError,
-    is_plain,
-    may_pass,
-    os_error,
-)
+from fsp_ray.lake.bucket_answers import NOT_OS_ERRORS, may_pass, os_error
+from fsp_ray.lake.bucket_errors import ChangedError, is_plain
+from fsp_ray.lake.patience import patience_s
 
 T = TypeVar("T")
-
-PATIENCE_VARIABLE: Final = "FSP_BUCKET_PATIENCE_S"
-"""How long a request is made again while its server fails. Default: a server restarts in it."""
-
-_PATIENCE_S: Final = 60.0
-_LONGEST_PATIENCE_S: Final = 3600.0
 
 _CONNECT_S: Final = 10.0
 _SILENCE_S: Final = 20.0
@@ -49,7 +36,6 @@ _LONGEST_WAIT_S: Final = 5.0
 # After waiting in vain: whoever asks next within that time does not wait all over again.
 _REMEMBERED_S: Final = 120.0
 _CONNECTIONS: Final = 16
-_connecting: Final = threading.Lock()
 
 
 class PatientS3(S3FileSystem):
@@ -208,39 +194,8 @@ class PatientS3(S3FileSystem):
         return options
 
 
-def patience_s() -> float:
-    """Return how long a request is made again while its server fails.
-
-    Raises:
-        LakeError: the environment says something else than a number of seconds.
-    """
-    text = os.environ.get(PATIENCE_VARIABLE) or str(_PATIENCE_S)
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= _LONGEST_PATIENCE_S:
-        raise LakeError(
-            f"{PATIENCE_VARIABLE} is {text!r}.",
-            advice=f"Set it to seconds, up to {_LONGEST_PATIENCE_S:.0f}.",
-        )
-    return seconds
-
-
-def bucket_filesystem() -> PatientS3:
-    """Return this process's way to S3, by the environment of the moment.
-
-    Keys, endpoint and region are found the way botocore and AWS's tools do; AWS_REGION, too.
-    """
-    environment = sorted((n, v) for n, v in os.environ.items() if n.startswith("AWS_"))
-    # A digest, so that no secret is kept as a key of the cache.
-    digest = hashlib.sha256(repr(environment).encode(errors="surrogateescape")).hexdigest()
-    with _connecting:  # or threads that come first would each make one
-        return _connected(os.getpid(), digest)
-
-
 @lru_cache(maxsize=4)
-def _connected(process: int, environment: str) -> PatientS3:
+def connected(process: int, environment: str) -> PatientS3:
     """Make the file system of a process (a fork must not share sockets) and an environment."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     return PatientS3(

@@ -12,9 +12,9 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from fsp_ray.core.errors import LakeError
-from fsp_ray.lake.bucket import patience_s
 from fsp_ray.lake.errors import CutShortError, lake_errors
 from fsp_ray.lake.layout import table_path
+from fsp_ray.lake.patience import patience_s
 from fsp_ray.lake.schema import Table
 from fsp_ray.lake.storage import Storage
 from fsp_ray.lake.tables import TABLES

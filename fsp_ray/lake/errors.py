@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from deltalake.exceptions import DeltaError
 from pyarrow import ArrowException
 
 from fsp_ray.core.errors import LakeError
-from fsp_ray.lake.bucket_errors import (
-    NOT_OS_ERRORS,
-    BucketError,
-    is_cut_short,
-    is_plain,
-    os_error,
-    quoted,
-    scrubbed,
-)
+from fsp_ray.lake.bucket_errors import BucketError, is_cut_short, is_plain, quoted, scrubbed
 
 _ADVICE: Final = {
     errno.ENOENT: "Look whether the disk that it lies on is mounted, then run again.",
@@ -59,12 +52,20 @@ def lake_errors(doing: str) -> Generator[None]:
         raise
     except BucketError as error:
         raise LakeError(f"Can't {doing}: {error.strerror}.", advice=error.advice) from error
-    except NOT_OS_ERRORS as error:  # of somebody who speaks to the server without PatientS3
+    except _server_errors() as error:  # of somebody who speaks to the server without PatientS3
+        from fsp_ray.lake.bucket_answers import os_error  # noqa: PLC0415 - see there
+
         clean = os_error(error, doing)
         advice = clean.advice if isinstance(clean, BucketError) else ""
         raise LakeError(f"Can't {doing}: {clean.strerror}.", advice=advice) from _fit(error)
     except (OSError, DeltaError, ArrowException) as error:
         raise _by_text(doing, error) from _fit(error)
+
+
+def _server_errors() -> tuple[type[Exception], ...]:
+    """Return what a bucket's libraries raise beside OSError: nothing, where none is loaded."""
+    answers: Any = sys.modules.get("fsp_ray.lake.bucket_answers")
+    return answers.NOT_OS_ERRORS if answers else ()
 
 
 def _fit(error: Exception) -> Exception | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fsspec.asyn import sync
 
-from fsp_ray.lake.bucket import bucket_filesystem
+from fsp_ray.lake.connection import bucket_filesystem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,14 +16,17 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from fsspec.asyn import sync
 
 from fsp_ray.lake.batches import batched
-from fsp_ray.lake.bucket import PatientS3, bucket_filesystem
 from fsp_ray.lake.bucket_errors import BucketError, ChangedError, MissingError
+from fsp_ray.lake.connection import bucket_filesystem
 from fsp_ray.lake.object_file import ObjectVersion
+
+if TYPE_CHECKING:
+    from fsp_ray.lake.bucket import PatientS3
 
 PART_BYTES: Final = 8 << 20
 """A video is uploaded in parts of this size, unless they would be too many."""

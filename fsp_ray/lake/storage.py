@@ -21,7 +21,7 @@ import fsspec
 from fsspec.core import split_protocol
 
 from fsp_ray.core.errors import LakeError
-from fsp_ray.lake.bucket import bucket_filesystem
+from fsp_ray.lake.connection import bucket_filesystem
 from fsp_ray.lake.errors import lake_errors
 from fsp_ray.lake.layout import PUBLISHING
 from fsp_ray.lake.object_file import ObjectFile

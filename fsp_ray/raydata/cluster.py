@@ -37,6 +37,10 @@ WORKER_ENVIRONMENT = {
 }
 
 
+# Workers of light steps stay for the next one. Ray ends those that idle for a second, and new ones
+# would take more time to start than a light step takes.
+LOCAL_SETTINGS = {"idle_worker_killing_time_threshold_ms": 3_600_000}
+
 _WISHES = Wishes()
 
 
@@ -104,6 +108,7 @@ def _start(address: str | None, store_bytes: int) -> None:
                     address="local",
                     include_dashboard=False,
                     object_store_memory=store_bytes,
+                    _system_config=LOCAL_SETTINGS,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                 )

@@ -11,7 +11,7 @@ import pytest
 
 from fsp_ray.core.errors import FspError, LakeError, SourceError
 from fsp_ray.lake import BucketMedia, Lake, list_source
-from fsp_ray.lake.bucket import PATIENCE_VARIABLE
+from fsp_ray.lake.patience import PATIENCE_VARIABLE
 from tests.fakes.s3_servers import SERVERS, S3Server
 
 pytestmark = [

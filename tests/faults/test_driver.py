@@ -59,7 +59,7 @@ def test_the_next_run_goes_on_where_a_killed_one_was(phase: str, tmp_path: Path)
     assert any(f"/{phase}-" in name for name in left)
     watch = Watch(lake)
     settings = RunSettings(replace="cover")
-    summary = anonymize(RunRequest(str(source), str(lake), settings, workers=2), watch)
+    summary = anonymize(RunRequest(str(source), str(lake), settings, workers=1), watch)
     assert summary.videos == {"unchanged": 0, "published": len(frames)}
     check_done(str(lake), frames)
     for name, written_ns in left.items():  # not one of them was made again

@@ -18,7 +18,7 @@ import pytest
 from fsp_ray.core.config import RunSettings, VideoLimits
 from fsp_ray.core.errors import FailureReason, FspError, VideoError
 from fsp_ray.lake import BucketMedia, Lake
-from fsp_ray.lake.bucket import PATIENCE_VARIABLE
+from fsp_ray.lake.patience import PATIENCE_VARIABLE
 from fsp_ray.lake.storage import Storage
 from fsp_ray.raydata import RunRequest, anonymize
 from fsp_ray.video import decode, probe

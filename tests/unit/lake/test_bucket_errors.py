@@ -10,18 +10,18 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from fsp_ray.core.errors import LakeError
-from fsp_ray.lake.bucket import PATIENCE_VARIABLE, bucket_filesystem, patience_s
+from fsp_ray.lake.bucket_answers import may_pass, os_error
 from fsp_ray.lake.bucket_errors import (
     ChangedError,
     DeniedError,
     MissingError,
     OutOfReachError,
-    may_pass,
-    os_error,
     quoted,
     scrubbed,
 )
+from fsp_ray.lake.connection import bucket_filesystem
 from fsp_ray.lake.errors import CutShortError, lake_errors
+from fsp_ray.lake.patience import PATIENCE_VARIABLE, patience_s
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 TOKEN = "IQoJb3JpZ2luX2VjEXAMPLETOKEN//////////wEaCXVzLWVhc3QtMSJ"
