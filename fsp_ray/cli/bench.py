@@ -14,11 +14,16 @@ from fsp_ray.cli.options import JsonOption
 def bench(
     clips: Annotated[
         list[Path],
-        typer.Argument(exists=True, dir_okay=False, metavar="CLIP…", help="Videos to measure on."),
+        typer.Argument(exists=True, metavar="CLIP…", help="Videos, or folders, to measure on."),
     ],
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; medians are shown.")] = 3,
     only: Annotated[
-        str, typer.Option(metavar="NAMES", help="Contenders: some of fsp_ray,deface,floor.")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Contenders: some of fsp_ray,deface,floor, and, for what nodes and layouts take,"
+            " one-node,two-nodes,shards,frames.",
+        ),
     ] = "fsp_ray,deface,floor",
     as_json: JsonOption = False,
 ) -> None:
@@ -28,6 +33,8 @@ def bench(
     frame takes; frames a second leave it out. Tables are printed as Markdown.
 
     Example: **fsp bench film.mp4 stream.mp4 --rounds 3**
+
+    Example: **fsp bench archive/ --only one-node,two-nodes**
     """
     from fsp_ray.report.bench import bench as run_bench  # noqa: PLC0415 - imports the video room
     from fsp_ray.report.bench_table import as_json as table_json  # noqa: PLC0415 - with it

@@ -6,16 +6,19 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from fsp_ray.core.errors import FspError
 
 _PROC: Final = Path("/proc")
 _PSS_KIB: Final = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
-SAMPLE_S: Final = 0.5
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+SAMPLE_S: Final = 0.1
+# Adding up memory takes milliseconds, adding up processor time does not.
+_SAMPLES_A_MEMORY: Final = 5
 
 
 class MeasureError(FspError):
@@ -28,12 +31,15 @@ class Usage:
 
     Attributes:
         wall_s: from start to end.
+        cpu_s: of the process and its descendants, whoever survives whom, sampled ten times a
+            second: of each that ends, the last tenth of a second may be missing.
         peak_bytes: highest sum of the proportional set sizes (PSS: shared pages counted once) of
             the process and its descendants, sampled twice a second.
         stdout: what it printed.
     """
 
     wall_s: float
+    cpu_s: float
     peak_bytes: int
     stdout: str
 
@@ -47,7 +53,7 @@ def measure(
         MeasureError: it failed (its last words are quoted), or ran longer than `timeout_s`.
     """
     started = time.monotonic()
-    peak = 0
+    meter = _Meter()
     with subprocess.Popen(  # noqa: S603 - the caller's own command
         command,
         stdout=subprocess.PIPE,
@@ -61,7 +67,7 @@ def measure(
                     stdout, stderr = process.communicate(timeout=SAMPLE_S)
                     break
                 except subprocess.TimeoutExpired:
-                    peak = max(peak, tree_bytes(process.pid))
+                    meter.sample(process.pid)
                     if time.monotonic() - started > timeout_s:
                         raise MeasureError(
                             f"{command[0]} ran longer than {timeout_s:.0f} s."
@@ -70,33 +76,67 @@ def measure(
             process.kill()
     if process.returncode not in (0, 3):
         raise MeasureError(f"{command[0]} failed ({process.returncode}): {stderr.strip()[-400:]}")
-    return Usage(time.monotonic() - started, peak, stdout)
+    return Usage(time.monotonic() - started, meter.cpu_s, meter.peak_bytes, stdout)
 
 
-def tree_bytes(pid: int) -> int:
-    """Return the memory of a process and its descendants, as a sum of PSS."""
-    return sum(_pss_bytes(member) for member in _tree(pid))
+class _Stat(NamedTuple):
+    """Of /proc/PID/stat. A process is known by its id and its start: ids are given out again."""
+
+    pid: int
+    parent: int
+    started: int
+    cpu_s: float
 
 
-def _tree(pid: int) -> Iterator[int]:
-    """Yield a process and its descendants, by the parent named in /proc/PID/stat."""
+@dataclass(slots=True)
+class _Meter:
+    """Adds up what a process and its descendants take, sample by sample."""
+
+    peak_bytes: int = 0
+    _samples: int = 0
+    _cpu_s: dict[tuple[int, int], float] = field(default_factory=dict[tuple[int, int], float])
+
+    @property
+    def cpu_s(self) -> float:
+        return sum(self._cpu_s.values())
+
+    def sample(self, pid: int) -> None:
+        """Look at a process, its descendants, and those that were and have lost their parent."""
+        members = list(_tree(pid, self._cpu_s))
+        for stat in members:
+            self._cpu_s[stat.pid, stat.started] = stat.cpu_s
+        if self._samples % _SAMPLES_A_MEMORY == 0:
+            self.peak_bytes = max(self.peak_bytes, sum(_pss_bytes(stat.pid) for stat in members))
+        self._samples += 1
+
+
+def _tree(pid: int, known: Container[tuple[int, int]]) -> Iterator[_Stat]:
+    """Yield a process, the known ones that are still there, and the descendants of all these."""
+    stats = {stat.pid: stat for stat in _stats()}
     children: dict[int, list[int]] = {}
-    for entry in _PROC.iterdir():
-        if entry.name.isdigit() and (parent := _parent(entry)) is not None:
-            children.setdefault(parent, []).append(int(entry.name))
-    waiting = [pid]
+    for stat in stats.values():
+        children.setdefault(stat.parent, []).append(stat.pid)
+    waiting = [pid, *(s.pid for s in stats.values() if (s.pid, s.started) in known)]
+    seen = set[int]()
     while waiting:
         member = waiting.pop()
-        yield member
-        waiting.extend(children.get(member, ()))
+        if member not in seen and member in stats:
+            seen.add(member)
+            yield stats[member]
+            waiting.extend(children.get(member, ()))
 
 
-def _parent(entry: Path) -> int | None:
-    try:
-        stat = (entry / "stat").read_bytes()
-    except OSError:  # it has ended
-        return None
-    return int(stat.rpartition(b")")[2].split()[1])  # after the name, which may hold spaces
+def _stats() -> Iterator[_Stat]:
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                text = (entry / "stat").read_bytes()
+            except OSError:  # it has ended
+                continue
+            # After the name, which may hold spaces; proc(5) numbers the fields from there on.
+            rest = text.rpartition(b")")[2].split()
+            cpu_s = (int(rest[11]) + int(rest[12])) / _TICKS_PER_S
+            yield _Stat(int(entry.name), int(rest[1]), int(rest[19]), cpu_s)
 
 
 def _pss_bytes(pid: int) -> int:
