@@ -34,7 +34,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not faults and not faults_long"
 
 faults: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "faults and not faults_long"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "faults and not faults_long"
 
 faults-long: $(STAMP)
 	$(BIN)/python -m pytest -m "faults or faults_long" --durations=0

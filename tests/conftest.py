@@ -1,4 +1,7 @@
-"""How tests share the machine: two processes, a file to each, but one Ray at a time."""
+"""How tests share the machine: two processes, a file to each, but one Ray at a time.
+
+But for faults: their runs spend half of their time waiting, and their time-outs allow for two.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
 
 _STARTS_RAY = "pytest.mark.ray"
+_FAULTS = "tests/faults/"
 
 
 class _OneRay(LoadFileScheduling):
@@ -24,6 +28,8 @@ class _OneRay(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
+        if file.startswith(_FAULTS):
+            return file
         text = (Path(self.config.rootpath) / file).read_text(encoding="utf-8")
         return "ray" if _STARTS_RAY in text else file
 

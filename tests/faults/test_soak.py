@@ -46,17 +46,32 @@ def _sampled(process: subprocess.Popen[str]) -> list[float]:
     return samples
 
 
+def _write_many(folder: Path) -> dict[str, int]:
+    """Write short videos of several kinds, each 25th with a face; return their frames by path."""
+    folder.mkdir()
+    kinds = [
+        carphone(),
+        write_clip(folder / "plain.mp4", Clip(pts=range(24), audio="aac")),
+        write_clip(folder / "b frames.mp4", Clip(pts=range(24), b_frames=2)),
+        write_clip(folder / "small.mp4", Clip(pts=range(8), width=64, height=48)),
+    ]
+    frames: dict[str, int] = {}
+    counted = [num_frames(path) for path in kinds]
+    for number in range(NUM_VIDEOS):
+        kind = 0 if number % 25 == 1 else 1 + number % 3
+        name = f"{number:04d}.mp4"
+        shutil.copy(kinds[kind], folder / name)
+        frames[name] = counted[kind]
+    for path in kinds[1:]:
+        path.unlink()
+    return frames
+
+
 def test_five_hundred_videos_in_flat_memory(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     source, lake = tmp_path / "source", tmp_path / "lake"
-    source.mkdir()
-    write_clip(source / "0000.mp4", Clip(pts=range(24), audio="aac"))
-    shutil.copy(carphone(), source / "0001.mp4")  # half a thousand frames, with a face
-    for number in range(2, NUM_VIDEOS):
-        shutil.copy(source / "0000.mp4", source / f"{number:04d}.mp4")
-    frames = dict.fromkeys((f"{n:04d}.mp4" for n in range(NUM_VIDEOS)), 24)
-    frames["0001.mp4"] = num_frames(source / "0001.mp4")
+    frames = _write_many(source)
     began = time.monotonic()
     with started(command("refresh", source, lake, *QUICK)) as process:
         samples = _sampled(process)
