@@ -11,13 +11,14 @@ from fsp_ray.lake.maintenance import Maintenance
 from fsp_ray.lake.media import BucketMedia, LocalMedia
 from fsp_ray.lake.rows import Row
 from fsp_ray.lake.sources import Listing, Selection, SourceVideo, check_source, list_source
-from fsp_ray.lake.staging import stage_video
+from fsp_ray.lake.staging import TOMBSTONES, stage_video
 from fsp_ray.lake.tables import TABLES, export_schemas
 from fsp_ray.lake.verify import Finding, Verification
 
 __all__ = [
     "DIMENSIONS",
     "TABLES",
+    "TOMBSTONES",
     "VIDEO_SUFFIXES",
     "BucketMedia",
     "Counts",

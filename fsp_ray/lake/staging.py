@@ -28,6 +28,9 @@ from fsp_ray.lake.storage import Storage
 STAGING_VARIABLE: Final = "FSP_STAGING"
 """Folder for the staging of lakes in a bucket; all nodes must see it. Default: the temp folder."""
 
+TOMBSTONES: Final = "tombstones"
+"""In a video's folder: what its workers died of. A death is no step forward."""
+
 _LOCK_SUFFIX: Final = ".lock"
 _ORIGIN: Final = "origin.json"  # in a video's folder: what it is of
 # No upload lasts so long; a file that waits longer was left by a process that died.
@@ -156,7 +159,8 @@ def _mark(video: Path, of: str) -> None:
 
 
 def _num_files(video: Path) -> int:
-    return sum(1 for path in video.rglob("*") if path.is_file() and path.name != _ORIGIN)
+    files = (path.relative_to(video) for path in video.rglob("*") if path.is_file())
+    return sum(1 for file in files if file.name != _ORIGIN and file.parts[0] != TOMBSTONES)
 
 
 def storage_publishing(storage: Storage) -> Path | None:

@@ -22,6 +22,7 @@ import ray
 
 from fsp_ray.core.beats import beat, last_beat_s
 from fsp_ray.core.errors import FailureReason, VideoError
+from fsp_ray.lake import TOMBSTONES
 from fsp_ray.stages.staging import Staging
 
 STALL_S: Final = 300.0
@@ -32,7 +33,6 @@ or by Ray, for memory, or with their node."""
 # A crash may be the doing of what the process did before: a fresh one tries again, once.
 _MAX_CRASHES: Final = 2
 _POLLS: Final = 10
-_FOLDER: Final = "tombstones"
 _BEGAN: Final = "began "
 _CRASH: Final = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
 _HANG: Final = re.compile(r"^Timeout \((.+)\)!$", re.MULTILINE)
@@ -61,7 +61,7 @@ class Tombstone:
     @classmethod
     def of(cls, staging: Staging, work: str, run_id: str) -> Tombstone:
         """Return the tombstone of a piece of work."""
-        return cls(staging.root / _FOLDER / work.replace("/", "-"), run_id)
+        return cls(staging.root / TOMBSTONES / work.replace("/", "-"), run_id)
 
     def check(self) -> None:
         """Refuse work that hung a worker, or crashed several.

@@ -103,8 +103,10 @@ def test_what_kills_every_run_is_not_handed_on_for_ever(lake: Lake) -> None:
     root = Path(lake.uri) / "_staging"
     with lake.staging("second", {"v1": "same"}) as folder:
         # It dies without a step forward; so does whoever takes over from it.
+        (folder / "v1" / "tombstones").mkdir()
+        (folder / "v1" / "tombstones" / "render-s0").write_bytes(b"died of it")
         shutil.copytree(folder, root / "third")
-    assert staged(root) == {"third/v1/receipts/a"}
+    assert staged(root) == {"third/v1/receipts/a", "third/v1/tombstones/render-s0"}
     with lake.staging("fourth", {"v1": "same"}) as folder:
         assert staged(folder) == set()
     # A step forward, and it is handed on.
