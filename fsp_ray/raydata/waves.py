@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from fsp_ray.lake import SourceVideo
 
-VIDEOS_PER_WORKER = 16
+VIDEOS_PER_WORKER = 64
 BYTES_PER_WORKER = 2 << 30
 
 
