@@ -50,7 +50,11 @@ class _Run:
         self._lease = lease
 
     def go(self) -> RunSummary:
-        """Do what there is to do; if that is nothing, nothing is written."""
+        """Do what there is to do; if that is nothing, nothing is written.
+
+        What dead runs have left is biometric, and goes in any case: one that was killed when all
+        was done has left it to a run that has nothing to do.
+        """
         work = plan(self._request)
         self._tally.begin(work)
         prunes = self._request.deleted in ("prune", "prune-most") and bool(work.deleted)
@@ -65,6 +69,8 @@ class _Run:
                 self._do(work)
             self._lease.check()
             self._lake.commit_run(self._tally.row(finished=True))
+        if not work.todo:
+            self._lake.collect_staging()
         return self._tally.end()
 
     def _check_source_is_there(self, work: Worklist) -> None:

@@ -86,6 +86,15 @@ def test_what_is_new_or_changed_is_done_and_nothing_else(ground: Ground) -> None
     check_done(str(ground.lake), ground.frames())
 
 
+def test_what_a_run_leaves_that_is_killed_at_its_end_goes_with_the_next(ground: Ground) -> None:
+    ground.refresh()
+    left = ground.lake / "_staging" / "killed" / "v1" / "views.npz"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"somebody's face")
+    assert ground.refresh().videos == {"unchanged": 3}
+    check_done(str(ground.lake), ground.frames())
+
+
 def test_what_the_source_has_no_more_is_reported_and_withdrawn_if_asked(ground: Ground) -> None:
     ground.refresh()
     time.sleep(2.1)  # a hash of a file that was just written is not remembered
