@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +70,12 @@ def run(
     """Run a command to its end; as `finished`."""
     with started(command(*words), environment) as process:
         return finished(process)
+
+
+def receipts(lake: Path) -> dict[str, int]:
+    """Return when each receipt was written that lies in a lake's staging, by video and name."""
+    found: dict[str, int] = {}
+    for path in lake.glob("_staging/*/*/receipts/*.json"):
+        with suppress(FileNotFoundError):  # handed on, or done, since it was listed
+            found[f"{path.parts[-3]}/{path.name}"] = path.stat().st_mtime_ns
+    return found

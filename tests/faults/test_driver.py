@@ -12,17 +12,9 @@ from fsp_ray.core.progress import Progress
 from fsp_ray.raydata import RunRequest, anonymize
 from tests.fakes.processes import descendants, kill, wait_gone
 from tests.faults.invariants import check_done, check_whole
-from tests.faults.runs import QUICK, RUN_S, command, started, write_archive
+from tests.faults.runs import QUICK, RUN_S, command, receipts, started, write_archive
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults, pytest.mark.timeout(280)]
-
-
-def receipts(lake: Path) -> dict[str, int]:
-    """Return when each receipt was written, by the video and its name."""
-    found: dict[str, int] = {}
-    for path in lake.glob("_staging/*/*/receipts/*.json"):
-        found[f"{path.parts[-3]}/{path.name}"] = path.stat().st_mtime_ns
-    return found
 
 
 class Watch:

@@ -18,7 +18,7 @@ from tests.fakes.media import Clip, write_clip
 from tests.fakes.processes import descendants, kill, wait_gone
 from tests.fakes.samples import carphone
 from tests.faults.invariants import check_done, check_whole, num_frames
-from tests.faults.runs import QUICK, command, run, started, write_archive
+from tests.faults.runs import QUICK, RUN_S, command, receipts, run, started, write_archive
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults_long, pytest.mark.timeout(5400)]
 
@@ -96,18 +96,27 @@ def test_five_hundred_videos_in_flat_memory(
 def test_a_run_that_is_killed_again_and_again_gets_done(tmp_path: Path) -> None:
     source, lake = tmp_path / "source", tmp_path / "lake"
     frames = write_archive(source)
+    for number in range(12):  # enough to do for all of them
+        shutil.copy(source / "a.mp4", source / f"{number}.mp4")
+        frames[f"{number}.mp4"] = frames["a.mp4"]
     dice = random.Random(4)
     for _ in range(DEATHS):
+        done = receipts(lake).keys()
+        steps = dice.randint(1, 8)
         with started(command("refresh", source, lake, *QUICK)) as driver:
-            deadline = time.monotonic() + 10 + 30 * dice.random()
-            while driver.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.1)
+            deadline = time.monotonic() + RUN_S
+            while len(receipts(lake).keys() - done) < steps:
+                assert driver.poll() is None, driver.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            time.sleep(dice.random())
             below = descendants(driver.pid)
             driver.kill()
             kill(below)
             assert wait_gone(below, 20) == []
         if Lake.exists(str(lake)):
             check_whole(str(lake), frames)
+    assert len(receipts(lake)) > DEATHS
     code, _, err = run("refresh", source, lake, *QUICK)
     assert code == 0, err
     check_done(str(lake), frames)
