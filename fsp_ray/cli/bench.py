@@ -22,7 +22,7 @@ def bench(
         typer.Option(
             metavar="NAMES",
             help="Contenders: some of fsp_ray,deface,floor, and, for what nodes and layouts take,"
-            " one-node,two-nodes,shards,frames.",
+            " with covers, one-node,two-nodes,shards,frames.",
         ),
     ] = "fsp_ray,deface,floor",
     as_json: JsonOption = False,

@@ -71,9 +71,12 @@ def ours(clip: Path, work: Path) -> Usage:
 
 
 def on_nodes(cpus: Sequence[int], layout: str = "shards") -> Contender:
-    """Return `fsp anonymize` with two workers on a cluster whose nodes have so many CPUs each."""
+    """Return `fsp anonymize` with two workers on a cluster whose nodes have so many CPUs each.
+
+    Faces are covered: synthetic ones are drawn by lot, and the lot would outweigh a node.
+    """
     program = [sys.executable, "-m", "fsp_ray.raydata.on_nodes"]
-    asked = ["--workers", "2", "--layout", layout, "--json"]
+    asked = ["--workers", "2", "--layout", layout, "--replace", "cover", "--json"]
 
     def run(clip: Path, work: Path) -> Usage:
         words = [",".join(map(str, cpus)), "anonymize", str(clip), str(work / "lake"), *asked]
