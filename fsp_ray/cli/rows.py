@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from itertools import count
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from fsp_ray.cli.console import as_json_value, out
 
 Row = Mapping[str, object]
+
+# Rich lays out three thousand rows a second, and whoever prints more has no use for folded lines.
+_LAID_OUT = 2000
 
 
 class RowFormat(StrEnum):
@@ -52,6 +56,8 @@ def print_rows(columns: Sequence[str], rows: Sequence[Row], fmt: RowFormat) -> N
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(row[name]) for name in columns] for row in rows)
+    elif len(rows) > _LAID_OUT:
+        sys.stdout.writelines(f"{line}\n" for line in _lines(columns, rows))
     else:
         out().print(_table(columns, rows))
 
@@ -70,6 +76,33 @@ def _table(columns: Sequence[str], rows: Sequence[Row]) -> Table:
     for row in rows:
         table.add_row(*(Text(_cell(row[name], for_people=True)) for name in columns))
     return table
+
+
+def _lines(columns: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of the same table, as wide as it is."""
+    cells = [[_one_line(_cell(row[name], for_people=True)) for name in columns] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    right = [all(_is_number(row[name]) for row in rows) for name in columns]
+
+    def line(values: Sequence[str]) -> str:
+        fields = map(_padded, values, widths, right)
+        return "   ".join(fields).rstrip()
+
+    yield line(columns)
+    yield "─" * (sum(widths) + 3 * (len(widths) - 1))
+    yield from map(line, cells)
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    gap = " " * (width - cell_len(text))
+    return gap + text if right else text + gap
+
+
+def _one_line(text: str) -> str:
+    """Return a text with what would break a line, or talk to the terminal, spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _is_number(value: object) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from fsp_ray.cli.rows import named_apart
+from fsp_ray.cli import rows as rows_module
+from fsp_ray.cli.rows import RowFormat, named_apart, print_rows
 from fsp_ray.core.ages import age_group
 from fsp_ray.core.ids import video_id
 from fsp_ray.lake import Lake
@@ -198,3 +199,24 @@ def test_wrong_demographics_are_2(fsp: Fsp, lake: str, extra: tuple[str, ...]) -
     code, out, err = fsp("demographics", lake, *extra)
     assert (code, out) == (2, "")
     assert "error: " in err
+
+
+def test_a_long_table_is_the_same_table_in_a_moment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"name": "日本 é", "persons": 12, "kept": None, "is": True, "text": "x" * 9}
+    rows: list[dict[str, object]] = [row, {**row, "name": "", "persons": None}] * 2
+    monkeypatch.setenv("COLUMNS", "200")
+    print_rows(list(row), rows, RowFormat.TABLE)
+    laid_out = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    monkeypatch.setattr(rows_module, "_LAID_OUT", 3)
+    print_rows(list(row), rows, RowFormat.TABLE)
+    assert capsys.readouterr().out.splitlines() == laid_out
+
+
+def test_a_cell_of_a_long_table_neither_breaks_its_line_nor_talks_to_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_module, "_LAID_OUT", 0)
+    print_rows(["a"], [{"a": "x\ny\x1b[2Jé"}], RowFormat.TABLE)
+    assert capsys.readouterr().out.splitlines()[2] == "x\\ny\\x1b[2Jé"
